@@ -4512,16 +4512,16 @@ var require_parse = __commonJS({
         const analysis = analyzeRepeatedExtglob(body, opts);
         if ((token.type === "plus" || token.type === "star") && analysis.risky) {
           const safeOutput = analysis.safeOutput ? (token.output ? "" : ONE_CHAR) + (opts.capture ? `(${analysis.safeOutput})` : analysis.safeOutput) : void 0;
-          const open4 = tokens[token.tokensIndex];
-          open4.type = "text";
-          open4.value = literal2;
-          open4.output = safeOutput || utils.escapeRegex(literal2);
+          const open5 = tokens[token.tokensIndex];
+          open5.type = "text";
+          open5.value = literal2;
+          open5.output = safeOutput || utils.escapeRegex(literal2);
           for (let i3 = token.tokensIndex + 1; i3 < tokens.length; i3++) {
             tokens[i3].value = "";
             tokens[i3].output = "";
             delete tokens[i3].suffix;
           }
-          state.output = token.output + open4.output;
+          state.output = token.output + open5.output;
           state.backtrack = true;
           push({ type: "paren", extglob: true, value, output: "" });
           decrement("parens");
@@ -4741,15 +4741,15 @@ var require_parse = __commonJS({
         }
         if (value === "{" && opts.nobrace !== true) {
           increment("braces");
-          const open4 = {
+          const open5 = {
             type: "brace",
             value,
             output: "(",
             outputIndex: state.output.length,
             tokensIndex: state.tokens.length
           };
-          braces.push(open4);
-          push(open4);
+          braces.push(open5);
+          push(open5);
           continue;
         }
         if (value === "}") {
@@ -23469,7 +23469,7 @@ var require_client_h2 = __commonJS({
   "node_modules/undici/lib/dispatcher/client-h2.js"(exports2, module2) {
     "use strict";
     var assert = require("assert");
-    var { pipeline: pipeline4 } = require("stream");
+    var { pipeline: pipeline5 } = require("stream");
     var util2 = require_util();
     var {
       RequestContentLengthMismatchError,
@@ -24145,7 +24145,7 @@ var require_client_h2 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request2, contentLength) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe3 = pipeline4(
+      const pipe3 = pipeline5(
         body,
         h2stream,
         (err2) => {
@@ -28105,7 +28105,7 @@ var require_api_pipeline = __commonJS({
         util2.destroy(ret, err2);
       }
     };
-    function pipeline4(opts, handler) {
+    function pipeline5(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -28114,7 +28114,7 @@ var require_api_pipeline = __commonJS({
         return new PassThrough().destroy(err2);
       }
     }
-    module2.exports = pipeline4;
+    module2.exports = pipeline5;
   }
 });
 
@@ -33444,7 +33444,7 @@ var require_decompress = __commonJS({
   "node_modules/undici/lib/interceptor/decompress.js"(exports2, module2) {
     "use strict";
     var { createInflate, createGunzip, createBrotliDecompress, createZstdDecompress } = require("zlib");
-    var { pipeline: pipeline4, Transform: TransformStream2 } = require("stream");
+    var { pipeline: pipeline5, Transform: TransformStream2 } = require("stream");
     var { InvalidArgumentError: InvalidArgumentError2, ResponseExceededMaxSizeError } = require_errors2();
     var DecoratorHandler = require_decorator_handler();
     var { runtimeFeatures } = require_runtime_features();
@@ -33879,7 +33879,7 @@ var require_decompress = __commonJS({
     setupMultipleDecompressors_fn = function() {
       const lastDecompressor = __privateGet(this, _decompressors)[__privateGet(this, _decompressors).length - 1];
       __privateMethod(this, _DecompressHandler_instances, setupDecompressorEvents_fn).call(this, lastDecompressor);
-      pipeline4(__privateGet(this, _decompressors), (err2) => {
+      pipeline5(__privateGet(this, _decompressors), (err2) => {
         if (__privateGet(this, _terminated)) {
           return;
         }
@@ -36614,7 +36614,7 @@ var require_fetch = __commonJS({
       subresourceSet
     } = require_constants4();
     var EE = require("events");
-    var { Readable: Readable2, pipeline: pipeline4, finished, isErrored, isReadable } = require("stream");
+    var { Readable: Readable2, pipeline: pipeline5, finished, isErrored, isReadable } = require("stream");
     var { addAbortListener, bufferToLowerCasedHeaderName } = require_util();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url();
     var { getGlobalDispatcher } = require_global2();
@@ -37615,7 +37615,7 @@ var require_fetch = __commonJS({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline4(this.body, ...decoders, (err2) => {
+                body: decoders.length ? pipeline5(this.body, ...decoders, (err2) => {
                   if (err2) {
                     this.onError(err2);
                   }
@@ -41498,7 +41498,7 @@ ${value}`;
 var require_eventsource = __commonJS({
   "node_modules/undici/lib/web/eventsource/eventsource.js"(exports2, module2) {
     "use strict";
-    var { pipeline: pipeline4 } = require("stream");
+    var { pipeline: pipeline5 } = require("stream");
     var { fetching } = require_fetch();
     var { makeRequest } = require_request2();
     var { webidl } = require_webidl();
@@ -41724,7 +41724,7 @@ var require_eventsource = __commonJS({
             ));
           }
         });
-        pipeline4(
+        pipeline5(
           response.body.stream,
           eventSourceStream,
           (error2) => {
@@ -42020,7 +42020,7 @@ ${captureLines}` : capture.stack;
 });
 
 // src/cli.ts
-var import_node_fs26 = require("fs");
+var import_node_fs27 = require("fs");
 
 // node_modules/commander/esm.mjs
 var import_index = __toESM(require_commander(), 1);
@@ -71959,7 +71959,7 @@ function seconds(count3) {
 }
 
 // src/jobs/make-btf/build-kernel.ts
-var import_promises14 = require("fs/promises");
+var import_promises16 = require("fs/promises");
 var import_node_path17 = require("path");
 
 // src/archive/layout.ts
@@ -76696,6 +76696,99 @@ var Stopwatch = class {
   }
 };
 
+// src/jobs/make-btf/unpack-vmlinux.ts
+var import_node_crypto9 = require("crypto");
+var import_node_fs15 = require("fs");
+var import_promises14 = require("fs/promises");
+var import_promises15 = require("stream/promises");
+
+// src/rpmmd/decompress.ts
+var MAGICS = [
+  { kind: "gzip", bytes: [31, 139] },
+  { kind: "zstd", bytes: [40, 181, 47, 253] },
+  { kind: "xz", bytes: [253, 55, 122, 88, 90, 0] },
+  { kind: "bzip2", bytes: [66, 90, 104] }
+];
+function compressionOf(start2) {
+  var _a21;
+  const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index2) => start2[index2] === byte));
+  return (_a21 = match == null ? void 0 : match.kind) != null ? _a21 : "none";
+}
+async function* decompress3(body, programs, origin, most) {
+  const { start: start2, all } = await peek(body);
+  const xz = { program: "xz", args: ["-dc", "--memlimit-decompress=512MiB"] };
+  const decoders = { programs, xz };
+  const damaged = (why) => new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
+  let total = 0;
+  for await (const chunk of decompress(compressionOf(start2), all, decoders, damaged)) {
+    total += chunk.byteLength;
+    if (total > most) {
+      throw new Failure(
+        "bad-repository",
+        `${origin} unpacks to more than the ${most} bytes it may have.`
+      );
+    }
+    yield chunk;
+  }
+}
+async function peek(body) {
+  const iterator = body[Symbol.asyncIterator]();
+  const first2 = [];
+  let length = 0;
+  while (length < 6) {
+    const next2 = await iterator.next();
+    if (next2.done) break;
+    first2.push(next2.value);
+    length += next2.value.byteLength;
+  }
+  async function* all() {
+    var _a21;
+    try {
+      yield* first2;
+      yield* { [Symbol.asyncIterator]: () => iterator };
+    } finally {
+      await ((_a21 = iterator.return) == null ? void 0 : _a21.call(iterator));
+    }
+  }
+  return { start: Buffer.concat(first2), all: all() };
+}
+
+// src/jobs/make-btf/unpack-vmlinux.ts
+var LARGEST_RATIO = 16;
+async function isPacked(path5) {
+  const file = await (0, import_promises14.open)(path5);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0);
+    return compressionOf(buffer.subarray(0, bytesRead)) !== "none";
+  } finally {
+    await file.close();
+  }
+}
+async function unpackVmlinux(path5, decoders, most) {
+  const file = await (0, import_promises14.open)(path5);
+  const { buffer } = await file.read(Buffer.alloc(6), 0, 6, 0);
+  await file.close();
+  const hash = (0, import_node_crypto9.createHash)("sha256");
+  let size2 = 0;
+  const damaged = (why) => new Failure("corrupt-package", `The packed vmlinux cannot be unpacked: ${why}.`);
+  const plain2 = `${path5}.plain`;
+  const chunks = decompress(compressionOf(buffer), (0, import_node_fs15.createReadStream)(path5), decoders, damaged);
+  await (0, import_promises15.pipeline)(
+    chunks,
+    async function* counted3(source2) {
+      for await (const chunk of source2) {
+        size2 += chunk.length;
+        if (size2 > most) throw damaged(`it has more than ${most} bytes`);
+        hash.update(chunk);
+        yield chunk;
+      }
+    },
+    (0, import_node_fs15.createWriteStream)(plain2)
+  );
+  await (0, import_promises14.rename)(plain2, path5);
+  return { size: size2, sha256: hash.digest("hex") };
+}
+
 // src/jobs/make-btf/build-kernel.ts
 async function buildKernel(context2, kernel, cores, task) {
   const { platform: platform4, pahole: pahole3, interrupted } = context2;
@@ -76707,13 +76800,19 @@ async function buildKernel(context2, kernel, cores, task) {
   try {
     const fetched = await fetchVmlinux(context2, kernel, path5, stopwatch);
     release2 = fetched.release;
-    const { vmlinux } = fetched;
+    const vmlinux = { size: fetched.vmlinux.size, sha256: fetched.vmlinux.sha256 };
+    if (await isPacked(path5)) {
+      const most = LARGEST_RATIO * vmlinux.size;
+      fetched.release();
+      release2 = await context2.space.acquire(most + vmlinux.size, interrupted);
+      Object.assign(vmlinux, await unpackVmlinux(path5, context2.decoders, most));
+    }
     const elf = await withFile(path5, readElf);
     stopwatch.begin("pahole");
     const { file, flags } = await runPahole(context2, path5, cores);
-    const btf = makePlain(await (0, import_promises14.readFile)(file));
+    const btf = makePlain(await (0, import_promises16.readFile)(file));
     stopwatch.end("pahole", btf.length);
-    await (0, import_promises14.rm)(path5);
+    await (0, import_promises16.rm)(path5);
     release2();
     stopwatch.begin("check");
     const { size: size2, kinds: kinds3 } = checkPublishable(btf, context2.expectation);
@@ -76755,7 +76854,7 @@ async function buildKernel(context2, kernel, cores, task) {
 }
 
 // src/jobs/make-btf/output.ts
-var import_promises16 = require("fs/promises");
+var import_promises18 = require("fs/promises");
 var import_node_path19 = require("path");
 
 // node_modules/valibot/dist/index.mjs
@@ -77928,16 +78027,16 @@ function packageMismatch({ uname: uname2, nvra, arch: arch3, package: { url: url
 }
 
 // src/platform/replace-file.ts
-var import_node_crypto9 = require("crypto");
-var import_promises15 = require("fs/promises");
+var import_node_crypto10 = require("crypto");
+var import_promises17 = require("fs/promises");
 var import_node_path18 = require("path");
 var PARTIAL_FILE = /\.[0-9a-f]{12}\.partial$/;
 async function replaceFile(path5, content, options3 = {}) {
   const { mode = 420, sync = false } = options3;
-  const partial = `${path5}.${(0, import_node_crypto9.randomBytes)(6).toString("hex")}.partial`;
-  await (0, import_promises15.mkdir)((0, import_node_path18.dirname)(path5), { recursive: true });
+  const partial = `${path5}.${(0, import_node_crypto10.randomBytes)(6).toString("hex")}.partial`;
+  await (0, import_promises17.mkdir)((0, import_node_path18.dirname)(path5), { recursive: true });
   try {
-    const file = await (0, import_promises15.open)(partial, "wx", mode);
+    const file = await (0, import_promises17.open)(partial, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -77945,9 +78044,9 @@ async function replaceFile(path5, content, options3 = {}) {
     } finally {
       await file.close();
     }
-    await (0, import_promises15.rename)(partial, path5);
+    await (0, import_promises17.rename)(partial, path5);
   } catch (error2) {
-    await (0, import_promises15.rm)(partial, { force: true });
+    await (0, import_promises17.rm)(partial, { force: true });
     throw error2;
   }
 }
@@ -77962,7 +78061,7 @@ async function finishedBefore(output, kernel, encoder) {
   ));
   const sameEncoder = record2.pahole.version === encoder.version && record2.pahole.flags.join(" ") === encoder.flags.join(" ");
   if (!samePackage || !sameEncoder) return void 0;
-  const tarball = await (0, import_promises16.readFile)((0, import_node_path19.join)(output, tarballPath(kernel, kernel.uname))).catch(
+  const tarball = await (0, import_promises18.readFile)((0, import_node_path19.join)(output, tarballPath(kernel, kernel.uname))).catch(
     undefinedIfMissing
   );
   if (!tarball) return void 0;
@@ -77974,7 +78073,7 @@ async function writeBuilt(output, { record: record2, tarball }) {
   await writeRecord(output, record2);
 }
 async function writeFailed(output, record2) {
-  await (0, import_promises16.rm)((0, import_node_path19.join)(output, tarballPath(record2, record2.uname)), { force: true });
+  await (0, import_promises18.rm)((0, import_node_path19.join)(output, tarballPath(record2, record2.uname)), { force: true });
   await writeRecord(output, record2);
 }
 async function writeRecord(output, record2) {
@@ -77983,7 +78082,7 @@ async function writeRecord(output, record2) {
 }
 async function readRecord(output, uname2) {
   const file = recordPath(uname2);
-  const text3 = await (0, import_promises16.readFile)((0, import_node_path19.join)(output, file), "utf8").catch(undefinedIfMissing);
+  const text3 = await (0, import_promises18.readFile)((0, import_node_path19.join)(output, file), "utf8").catch(undefinedIfMissing);
   if (text3 === void 0) return void 0;
   try {
     return parseRecord(text3, file);
@@ -79438,25 +79537,25 @@ var removeModifierStylesByClose = (activeStyles, closeCode) => {
   }
 };
 var getColorStyle = (sgrToken) => {
-  const { code, open: open4, hasArguments } = sgrToken;
+  const { code, open: open5, hasArguments } = sgrToken;
   if (code >= 30 && code <= 37 || code >= 90 && code <= 97 || code === ANSI_SGR_FOREGROUND_EXTENDED && hasArguments) {
     return {
       family: "foreground",
-      open: open4,
+      open: open5,
       close: ANSI_SGR_RESET_FOREGROUND
     };
   }
   if (code >= 40 && code <= 47 || code >= 100 && code <= 107 || code === ANSI_SGR_BACKGROUND_EXTENDED && hasArguments) {
     return {
       family: "background",
-      open: open4,
+      open: open5,
       close: ANSI_SGR_RESET_BACKGROUND
     };
   }
   if (code === ANSI_SGR_UNDERLINE_COLOR_EXTENDED && hasArguments) {
     return {
       family: "underlineColor",
-      open: open4,
+      open: open5,
       close: ANSI_SGR_RESET_UNDERLINE_COLOR
     };
   }
@@ -81244,7 +81343,7 @@ function choice(choices, description2, options3) {
 }
 
 // src/commands/plan-options.ts
-var import_promises23 = require("fs/promises");
+var import_promises25 = require("fs/promises");
 
 // src/jobs/plan/limit.ts
 var UNITS2 = {
@@ -81939,10 +82038,10 @@ async function expandTemplate(template, tree, choice2 = EVERYTHING) {
 async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
   var _a21;
   const bound = fillIn(segment, bindings);
-  const open4 = placeholdersOf(bound);
+  const open5 = placeholdersOf(bound);
   const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
-  if (open4.length === 0) return [{ folder: below(bound), bindings }];
-  if (open4.includes("repoid")) {
+  if (open5.length === 0) return [{ folder: below(bound), bindings }];
+  if (open5.includes("repoid")) {
     const ids = await tree.repositoryIds(folder2);
     const each = ids.map(
       (repoid) => descend({ folder: folder2, bindings: { ...bindings, repoid } }, segment, tree, choice2)
@@ -81950,14 +82049,14 @@ async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
     return (await Promise.all(each)).flat();
   }
   const read2 = segmentReader(bound);
-  const looksRight = (names) => !open4.includes("release") || names.some((name) => read2(name) !== void 0);
-  const guessed = combinations(open4, choice2);
+  const looksRight = (names) => !open5.includes("release") || names.some((name) => read2(name) !== void 0);
+  const guessed = combinations(open5, choice2);
   const listed = await tree.list(folder2, looksRight, guessed.length > 0);
   const found = (_a21 = listed == null ? void 0 : listed.folders.flatMap((name) => {
     var _a22;
     return (_a22 = read2(name)) != null ? _a22 : [];
   })) != null ? _a21 : [];
-  for (const kind of open4)
+  for (const kind of open5)
     choice2.prepare(
       kind,
       found.flatMap((one2) => {
@@ -81965,7 +82064,7 @@ async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
         return (_a22 = one2[kind]) != null ? _a22 : [];
       })
     );
-  const wanted = found.filter((one2) => open4.every((kind) => {
+  const wanted = found.filter((one2) => open5.every((kind) => {
     var _a22;
     return choice2.wants(kind, (_a22 = one2[kind]) != null ? _a22 : "");
   }));
@@ -81974,9 +82073,9 @@ async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
     bindings: { ...bindings, ...one2 }
   }));
 }
-function combinations(open4, choice2) {
+function combinations(open5, choice2) {
   let all = [{}];
-  for (const kind of open4) {
+  for (const kind of open5) {
     const values = choice2.guesses(kind);
     all = all.flatMap((one2) => values.map((value) => ({ ...one2, [kind]: value })));
   }
@@ -82323,63 +82422,12 @@ function asRepositoryPath(href, origin) {
 }
 
 // src/rpmmd/repository.ts
-var import_node_crypto10 = require("crypto");
-var import_node_fs15 = require("fs");
-var import_promises17 = require("fs/promises");
+var import_node_crypto11 = require("crypto");
+var import_node_fs16 = require("fs");
+var import_promises19 = require("fs/promises");
 var import_node_os7 = require("os");
 var import_node_path21 = require("path");
-var import_promises18 = require("stream/promises");
-
-// src/rpmmd/decompress.ts
-var MAGICS = [
-  { kind: "gzip", bytes: [31, 139] },
-  { kind: "zstd", bytes: [40, 181, 47, 253] },
-  { kind: "xz", bytes: [253, 55, 122, 88, 90, 0] },
-  { kind: "bzip2", bytes: [66, 90, 104] }
-];
-function compressionOf(start2) {
-  var _a21;
-  const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index2) => start2[index2] === byte));
-  return (_a21 = match == null ? void 0 : match.kind) != null ? _a21 : "none";
-}
-async function* decompress3(body, programs, origin, most) {
-  const { start: start2, all } = await peek(body);
-  const xz = { program: "xz", args: ["-dc", "--memlimit-decompress=512MiB"] };
-  const decoders = { programs, xz };
-  const damaged = (why) => new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
-  let total = 0;
-  for await (const chunk of decompress(compressionOf(start2), all, decoders, damaged)) {
-    total += chunk.byteLength;
-    if (total > most) {
-      throw new Failure(
-        "bad-repository",
-        `${origin} unpacks to more than the ${most} bytes it may have.`
-      );
-    }
-    yield chunk;
-  }
-}
-async function peek(body) {
-  const iterator = body[Symbol.asyncIterator]();
-  const first2 = [];
-  let length = 0;
-  while (length < 6) {
-    const next2 = await iterator.next();
-    if (next2.done) break;
-    first2.push(next2.value);
-    length += next2.value.byteLength;
-  }
-  async function* all() {
-    var _a21;
-    try {
-      yield* first2;
-      yield* { [Symbol.asyncIterator]: () => iterator };
-    } finally {
-      await ((_a21 = iterator.return) == null ? void 0 : _a21.call(iterator));
-    }
-  }
-  return { start: Buffer.concat(first2), all: all() };
-}
+var import_promises20 = require("stream/promises");
 
 // src/rpmmd/xml.ts
 var import_node_string_decoder2 = require("string_decoder");
@@ -82631,7 +82679,7 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
   var _a21;
   const pool = new MirrorPool([mirror], reading.pool.dependencies);
   const path5 = `${folder2}/${entry.location}`;
-  const temporary = await (0, import_promises17.mkdtemp)((0, import_node_path21.join)((0, import_node_os7.tmpdir)(), "btfhub-metadata-"));
+  const temporary = await (0, import_promises19.mkdtemp)((0, import_node_path21.join)((0, import_node_os7.tmpdir)(), "btfhub-metadata-"));
   const file = (0, import_node_path21.join)(temporary, "primary");
   try {
     const url3 = await fetchFile(pool, path5, { signal: reading.signal }, async (answer2) => {
@@ -82641,14 +82689,14 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
     });
     const most = (_a21 = entry.openSize) != null ? _a21 : LARGEST_PRIMARY;
     return await reading.gate(() => {
-      const xml = decompress3((0, import_node_fs15.createReadStream)(file), reading.programs, url3, most);
+      const xml = decompress3((0, import_node_fs16.createReadStream)(file), reading.programs, url3, most);
       return readPrimary(xml, (name) => names.has(name), url3);
     });
   } catch (error2) {
     if (!(error2 instanceof Failure) || error2.reason !== "network") throw error2;
     throw new Failure("bad-repository", error2.message, error2.advice, error2);
   } finally {
-    await (0, import_promises17.rm)(temporary, { recursive: true, force: true });
+    await (0, import_promises19.rm)(temporary, { recursive: true, force: true });
   }
 }
 function gone(mirror, folder2, { location }) {
@@ -82659,9 +82707,9 @@ function gone(mirror, folder2, { location }) {
   );
 }
 async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, checksum: checksum2 }, file, onBytes) {
-  const hash = (0, import_node_crypto10.createHash)(checksum2.algorithm);
+  const hash = (0, import_node_crypto11.createHash)(checksum2.algorithm);
   let size2 = 0;
-  await (0, import_promises18.pipeline)(
+  await (0, import_promises20.pipeline)(
     body,
     async function* counted3(chunks) {
       for await (const chunk of chunks) {
@@ -82672,7 +82720,7 @@ async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, che
         yield chunk;
       }
     },
-    (0, import_node_fs15.createWriteStream)(file)
+    (0, import_node_fs16.createWriteStream)(file)
   );
   if (promised !== LARGEST_PRIMARY && size2 !== promised) {
     throw mismatch(`${url3} has ${size2} bytes instead of ${promised}.`);
@@ -86264,11 +86312,11 @@ function noRepository2({ source: source2, releases, arches }, roots) {
 }
 
 // src/archive/archive.ts
-var import_promises20 = require("fs/promises");
+var import_promises22 = require("fs/promises");
 var import_node_path25 = require("path");
 
 // src/git/location.ts
-var import_node_fs16 = require("fs");
+var import_node_fs17 = require("fs");
 var import_node_path22 = require("path");
 var import_node_url = require("url");
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
@@ -86282,7 +86330,7 @@ function parseLocation(where) {
   if (/^file:\/\//i.test(where)) return local((0, import_node_url.fileURLToPath)(where));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(where)) return remote(where);
   const scp = SCP.exec(where);
-  if (scp && !(0, import_node_fs16.existsSync)(where)) {
+  if (scp && !(0, import_node_fs17.existsSync)(where)) {
     const [, user, host2, path5] = scp;
     return {
       ...{ kind: "remote", url: where, origin: void 0, host: host2, path: repositoryPath(path5) },
@@ -86312,11 +86360,11 @@ function remote(where) {
 }
 function local(where) {
   const folder2 = (0, import_node_path22.resolve)(where);
-  if (!(0, import_node_fs16.existsSync)(folder2)) {
+  if (!(0, import_node_fs17.existsSync)(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = (0, import_node_fs16.existsSync)((0, import_node_path22.join)(folder2, "HEAD")) && (0, import_node_fs16.existsSync)((0, import_node_path22.join)(folder2, "objects"));
-  if (bare || (0, import_node_fs16.existsSync)((0, import_node_path22.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = (0, import_node_fs17.existsSync)((0, import_node_path22.join)(folder2, "HEAD")) && (0, import_node_fs17.existsSync)((0, import_node_path22.join)(folder2, "objects"));
+  if (bare || (0, import_node_fs17.existsSync)((0, import_node_path22.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path5) {
@@ -86429,8 +86477,8 @@ function explainGitError(attempt, where, said, cause) {
 }
 
 // src/git/repository.ts
-var import_node_fs17 = require("fs");
-var import_promises19 = require("fs/promises");
+var import_node_fs18 = require("fs");
+var import_promises21 = require("fs/promises");
 var import_node_os8 = require("os");
 var import_node_path24 = require("path");
 
@@ -90032,7 +90080,7 @@ var _GitRepository = class _GitRepository {
     var _a21, _b15, _c5;
     await platform4.programs.run({ program: "git", args: ["--version"] });
     const other = isLocal ? await findObjects(platform4, url3) : void 0;
-    const folder2 = await (0, import_promises19.mkdtemp)((0, import_node_path24.join)((_a21 = platform4.env.TMPDIR) != null ? _a21 : (0, import_node_os8.tmpdir)(), "btfhub-git-"));
+    const folder2 = await (0, import_promises21.mkdtemp)((0, import_node_path24.join)((_a21 = platform4.env.TMPDIR) != null ? _a21 : (0, import_node_os8.tmpdir)(), "btfhub-git-"));
     const git = new GitRunner(platform4, folder2, credential);
     const repository = new _GitRepository(git, url3, (_b15 = other == null ? void 0 : other.format) != null ? _b15 : "sha1", other == null ? void 0 : other.folder);
     try {
@@ -90044,7 +90092,7 @@ var _GitRepository = class _GitRepository {
     return repository;
   }
   async close() {
-    await (0, import_promises19.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await (0, import_promises21.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
   // What talks to the remote.
   /** All references of the remote, and `HEAD`: name -> commit. */
@@ -90068,7 +90116,7 @@ var _GitRepository = class _GitRepository {
    */
   async fetchBranches(branches, depth) {
     const specs = branches.map((branch) => `+${remoteRef(branch)}:${localRef(branch)}`);
-    const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path24.join)(this.folder, "shallow"));
+    const isShallow = (0, import_node_fs18.existsSync)((0, import_node_path24.join)(this.folder, "shallow"));
     const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
     const running = __privateGet(this, _git).remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
     await __privateGet(this, _git).explained("read", this.name, running);
@@ -90248,8 +90296,8 @@ init_fn = async function() {
   const format = __privateGet(this, _format) === "sha1" ? [] : [`--object-format=${__privateGet(this, _format)}`];
   await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "make a repository in", ["init", ...format]);
   if (__privateGet(this, _alternate) !== void 0) {
-    await (0, import_promises19.mkdir)((0, import_node_path24.join)(this.folder, "objects/info"), { recursive: true });
-    await (0, import_promises19.writeFile)((0, import_node_path24.join)(this.folder, "objects/info/alternates"), `${__privateGet(this, _alternate)}
+    await (0, import_promises21.mkdir)((0, import_node_path24.join)(this.folder, "objects/info"), { recursive: true });
+    await (0, import_promises21.writeFile)((0, import_node_path24.join)(this.folder, "objects/info/alternates"), `${__privateGet(this, _alternate)}
 `);
   }
   await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "make a repository in", ["remote", "add", REMOTE, this.name]);
@@ -90262,8 +90310,8 @@ useFormatOf_fn = async function(oid) {
   const format = oid.length === 64 ? "sha256" : "sha1";
   if (format === __privateGet(this, _format)) return;
   __privateSet(this, _format, format);
-  await (0, import_promises19.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
-  await (0, import_promises19.mkdir)(this.folder, { mode: 448 });
+  await (0, import_promises21.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  await (0, import_promises21.mkdir)(this.folder, { mode: 448 });
   await __privateMethod(this, _GitRepository_instances, init_fn).call(this);
 };
 missingObjects_fn = async function(branch) {
@@ -90397,7 +90445,7 @@ function gitArchive(remote2) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries = await (0, import_promises20.readdir)(folder2, { recursive: true, withFileTypes: true });
+    const entries = await (0, import_promises22.readdir)(folder2, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
@@ -90408,7 +90456,7 @@ function folderArchive(folder2) {
   };
   const read2 = async (path5) => {
     try {
-      return await (0, import_promises20.readFile)((0, import_node_path25.join)(folder2, path5));
+      return await (0, import_promises22.readFile)((0, import_node_path25.join)(folder2, path5));
     } catch (error2) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error2, code)))
         return void 0;
@@ -90793,7 +90841,7 @@ function toPlanProblem({ where, failure }) {
 var import_node_path27 = require("path");
 
 // src/rpmmd/cache.ts
-var import_promises21 = require("fs/promises");
+var import_promises23 = require("fs/promises");
 var import_node_path26 = require("path");
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
@@ -90803,7 +90851,7 @@ function folderCache(folder2, complain) {
   const fileOf2 = (key) => (0, import_node_path26.join)(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
     read: async (key, shape) => {
-      const text3 = await (0, import_promises21.readFile)(fileOf2(key), "utf8").catch(() => void 0);
+      const text3 = await (0, import_promises23.readFile)(fileOf2(key), "utf8").catch(() => void 0);
       if (text3 === void 0) return void 0;
       const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
       return result.success ? result.output.value : void 0;
@@ -90829,7 +90877,7 @@ function parseJson(text3) {
 }
 
 // src/sources/choose.ts
-var import_promises22 = require("fs/promises");
+var import_promises24 = require("fs/promises");
 var import_yaml = __toESM(require_dist3(), 1);
 
 // src/sources/built-in.ts
@@ -91648,7 +91696,7 @@ async function chooseSource(word3, files) {
 async function readSources(file) {
   let data;
   try {
-    data = (0, import_yaml.parse)(await (0, import_promises22.readFile)(file, "utf8"), { maxAliasCount: 100 });
+    data = (0, import_yaml.parse)(await (0, import_promises24.readFile)(file, "utf8"), { maxAliasCount: 100 });
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -91845,7 +91893,7 @@ function refuseBeside(options3) {
 async function readPlan(file) {
   let content;
   try {
-    content = await (0, import_promises23.readFile)(file, "utf8");
+    content = await (0, import_promises25.readFile)(file, "utf8");
   } catch (error2) {
     throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error2)}.`);
   }
@@ -91955,8 +92003,8 @@ var build = defineCommand({
 var import_node_os9 = require("os");
 
 // src/archive/cached-reader.ts
-var import_node_crypto11 = require("crypto");
-var import_promises24 = require("fs/promises");
+var import_node_crypto12 = require("crypto");
+var import_promises26 = require("fs/promises");
 var import_node_path29 = require("path");
 
 // src/archive/reader.ts
@@ -92073,7 +92121,7 @@ function cachedReader(reader, folder2) {
   return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
 }
 async function* readCached(reader, folder2, kernels3) {
-  await (0, import_promises24.mkdir)(folder2, { recursive: true });
+  await (0, import_promises26.mkdir)(folder2, { recursive: true });
   const kept = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const name = await reader.identify(kernel);
@@ -92101,7 +92149,7 @@ async function keep2(reader, folder2, one2) {
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await (0, import_promises24.readFile)((0, import_node_path29.join)(folder2, name));
+    const bytes2 = await (0, import_promises26.readFile)((0, import_node_path29.join)(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
@@ -92110,15 +92158,15 @@ async function readKept(folder2, name) {
 }
 function isNamed(name, bytes2) {
   const [kind, sum2 = ""] = name.split("-");
-  const hash = (0, import_node_crypto11.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
+  const hash = (0, import_node_crypto12.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
   return hash.update(bytes2).digest("hex") === sum2;
 }
 async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
-  const names = await (0, import_promises24.readdir)(folder2);
+  const names = await (0, import_promises26.readdir)(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises24.rm)((0, import_node_path29.join)(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises26.rm)((0, import_node_path29.join)(folder2, name))));
 }
 async function cacheKey(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
@@ -94433,15 +94481,15 @@ function rangesOf(all, chosen) {
 }
 
 // src/jobs/check-kernels.ts
-var import_promises27 = require("fs/promises");
+var import_promises29 = require("fs/promises");
 var import_node_path31 = require("path");
 
 // src/jobs/fetch/machine.ts
-var import_node_fs18 = require("fs");
-var import_promises26 = require("fs/promises");
+var import_node_fs19 = require("fs");
+var import_promises28 = require("fs/promises");
 
 // src/jobs/fetch/image.ts
-var import_promises25 = require("fs/promises");
+var import_promises27 = require("fs/promises");
 var import_node_path30 = require("path");
 var MOST_LINKS = 40;
 async function resolveInImage(root, path5, last = "follow") {
@@ -94477,7 +94525,7 @@ async function resolveInImage(root, path5, last = "follow") {
 }
 async function linkAt(path5) {
   try {
-    return (await (0, import_promises25.lstat)(path5)).isSymbolicLink() ? await (0, import_promises25.readlink)(path5) : void 0;
+    return (await (0, import_promises27.lstat)(path5)).isSymbolicLink() ? await (0, import_promises27.readlink)(path5) : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return void 0;
     throw error2;
@@ -94516,7 +94564,7 @@ async function readMachine(platform4, request2) {
   return {
     places: placesOf(request2, uname2, await readOsRelease(root)),
     kernel: { uname: uname2, arch: arch3 },
-    hasBtf: isRunning && (0, import_node_fs18.existsSync)(OWN_BTF)
+    hasBtf: isRunning && (0, import_node_fs19.existsSync)(OWN_BTF)
   };
 }
 function placesOf(request2, uname2, release2) {
@@ -94542,7 +94590,7 @@ async function runningKernel({
 }
 async function onlyKernel(root) {
   const folder2 = await resolveInImage(root, "/lib/modules");
-  const names = await (0, import_promises26.readdir)(folder2).catch((error2) => {
+  const names = await (0, import_promises28.readdir)(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return [];
     throw error2;
   });
@@ -94573,7 +94621,7 @@ function validOrUndefined(check3, text3) {
 async function readOsRelease(root) {
   for (const path5 of ["/etc/os-release", "/usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await (0, import_promises26.readFile)(await resolveInImage(root, path5), "utf8"));
+      return parseOsRelease(await (0, import_promises28.readFile)(await resolveInImage(root, path5), "utf8"));
     } catch (error2) {
       if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     }
@@ -94734,7 +94782,7 @@ function fileKernels(platform4, paths) {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
       const name = (0, import_node_path31.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises27.readFile)(path5)) : loadBtf(path5);
+      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises29.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load: load3 };
     }
   }
@@ -95110,7 +95158,7 @@ function outcome({ env }, report2) {
 var import_node_path33 = require("path");
 
 // src/boot-image/load.ts
-var import_promises28 = require("fs/promises");
+var import_promises30 = require("fs/promises");
 
 // src/boot-image/format.ts
 var HEAD = 592;
@@ -95456,7 +95504,7 @@ async function isBootImage(source2) {
 }
 async function loadTarball(platform4, path5) {
   const tarball = await withFile(path5, async ({ size: size2 }) => {
-    if (size2 <= MAX_BTF_BYTES) return (0, import_promises28.readFile)(path5);
+    if (size2 <= MAX_BTF_BYTES) return (0, import_promises30.readFile)(path5);
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   });
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
@@ -95466,7 +95514,7 @@ async function loadTarball(platform4, path5) {
 }
 
 // src/btf/compare.ts
-var import_node_crypto12 = require("crypto");
+var import_node_crypto13 = require("crypto");
 var COMPARED = [
   "STRUCT",
   "UNION",
@@ -95549,7 +95597,7 @@ function isCompared(kind) {
 }
 var LONGEST_TEXT2 = 400;
 function digestOf2(text3) {
-  return (0, import_node_crypto12.createHash)("sha1").update(text3).digest("base64");
+  return (0, import_node_crypto13.createHash)("sha1").update(text3).digest("base64");
 }
 var _btf, _references, _TypeText_instances, write_fn;
 var TypeText = class {
@@ -95761,11 +95809,11 @@ function more(count3) {
 }
 
 // src/commands/demo.ts
-var import_node_fs20 = require("fs");
+var import_node_fs21 = require("fs");
 
 // src/download/static-server.ts
-var import_node_fs19 = require("fs");
-var import_promises29 = require("fs/promises");
+var import_node_fs20 = require("fs");
+var import_promises31 = require("fs/promises");
 var import_node_http = require("http");
 var import_node_path34 = require("path");
 async function serveFolder(root) {
@@ -95791,13 +95839,13 @@ async function serveFolder(root) {
   };
 }
 async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises29.stat)(file);
+  const found = await (0, import_promises31.stat)(file);
   if (!found.isDirectory()) return answerFile(file, found, asked, response);
   if (!path5.endsWith("/")) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries = await (0, import_promises29.readdir)(file, { withFileTypes: true });
+  const entries = await (0, import_promises31.readdir)(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
@@ -95827,7 +95875,7 @@ function answerFile(file, found, asked, response) {
   });
   if (size2 === 0) response.end();
   else
-    (0, import_node_fs19.createReadStream)(file, { start: start2, end, highWaterMark: 1024 * 1024 }).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs20.createReadStream)(file, { start: start2, end, highWaterMark: 1024 * 1024 }).on("error", () => response.destroy()).pipe(response);
 }
 function indexPage(path5, entries) {
   const links = entries.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
@@ -95888,7 +95936,7 @@ function parse4(source2, spec, words2) {
 var import_node_path36 = require("path");
 
 // src/jobs/verify.ts
-var import_promises30 = require("fs/promises");
+var import_promises32 = require("fs/promises");
 var import_node_path35 = require("path");
 function isSound(file) {
   return "btf" in file;
@@ -95922,18 +95970,18 @@ async function loadBase(platform4, path5) {
 }
 async function filesAt(path5) {
   try {
-    const facts = await (0, import_promises30.stat)(path5);
+    const facts = await (0, import_promises32.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
   } catch (error2) {
     if (!isSystemError(error2, "ENOENT")) throw error2;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries = await (0, import_promises30.readdir)(path5, { recursive: true, withFileTypes: true });
+  const entries = await (0, import_promises32.readdir)(path5, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path35.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises30.stat)(one2)).size })));
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises32.stat)(one2)).size })));
 }
 async function verifyFile(platform4, file, target) {
   const { path: path5 } = file;
@@ -95964,7 +96012,7 @@ async function verifyTarball(platform4, { path: path5, size: size2 }, { expectat
   if (size2 > MAX_BTF_BYTES) {
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   }
-  const tarball = await (0, import_promises30.readFile)(path5);
+  const tarball = await (0, import_promises32.readFile)(path5);
   const signal = platform4.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform4.programs, tarball, { signal });
   if ((0, import_node_path35.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
@@ -95985,7 +96033,7 @@ async function compareWithRecord(path5, uname2, sums) {
   const file = (0, import_node_path35.join)((0, import_node_path35.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises30.readFile)(file, "utf8");
+    text3 = await (0, import_promises32.readFile)(file, "utf8");
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return "none";
     throw error2;
@@ -96116,7 +96164,7 @@ var demo = defineCommand({
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
   run: async (platform4, options3) => {
-    if (!(0, import_node_fs20.existsSync)(REPOSITORY)) {
+    if (!(0, import_node_fs21.existsSync)(REPOSITORY)) {
       throw new Failure(
         "not-found",
         `The demo repository ${REPOSITORY} does not exist.`,
@@ -96169,7 +96217,7 @@ The same for one kernel from openEuler's repository:
 }
 
 // src/commands/fetch.ts
-var import_promises31 = require("fs/promises");
+var import_promises33 = require("fs/promises");
 var import_node_path38 = require("path");
 
 // src/commands/fetching.ts
@@ -96249,14 +96297,14 @@ var fetch2 = defineCommand({
   }
 });
 async function write(given, name, btf) {
-  const there = await (0, import_promises31.stat)(given).catch((error2) => {
+  const there = await (0, import_promises33.stat)(given).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
   const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path38.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false)
     await replaceFile(path5, btf, { mode: 420, sync: true });
-  else await (0, import_promises31.writeFile)(path5, btf);
+  else await (0, import_promises33.writeFile)(path5, btf);
   return path5;
 }
 
@@ -96265,8 +96313,8 @@ var import_node_os10 = require("os");
 var import_node_path43 = require("path");
 
 // src/jobs/install/btf-file.ts
-var import_node_crypto13 = require("crypto");
-var import_promises32 = require("fs/promises");
+var import_node_crypto14 = require("crypto");
+var import_promises34 = require("fs/promises");
 var import_node_path39 = require("path");
 var CLAIMED_BY = {
   raw: "its content",
@@ -96278,7 +96326,7 @@ async function readBtfFile(platform4, path5, minimumTypes) {
   const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path5, minimumTypes);
   const named2 = unameOfFile(path5);
   const inside = validUname(uname2);
-  const tarball = from === "tarball" ? await (0, import_promises32.readFile)(path5) : void 0;
+  const tarball = from === "tarball" ? await (0, import_promises34.readFile)(path5) : void 0;
   const sums = { btf: sha2564(btf), tarball: tarball && sha2564(tarball) };
   const folder2 = (0, import_node_path39.dirname)((0, import_node_path39.resolve)(path5));
   const claims = [
@@ -96311,7 +96359,7 @@ function validUname(text3) {
 }
 async function claimsOfCatalog(file, sums) {
   var _a21;
-  const text3 = await (0, import_promises32.readFile)(file, "utf8").catch(() => void 0);
+  const text3 = await (0, import_promises34.readFile)(file, "utf8").catch(() => void 0);
   if (text3 === void 0) return [];
   const catalog = (_a21 = tryParse(() => parseCatalog(text3, file))) != null ? _a21 : EMPTY_CATALOG;
   const unames = [...catalog.values()].flatMap(
@@ -96320,10 +96368,10 @@ async function claimsOfCatalog(file, sums) {
   return unames.length > 0 ? [{ by: `the catalog ${file}`, unames }] : [];
 }
 async function claimsOfRecords(folder2, sums) {
-  const names = await (0, import_promises32.readdir)(folder2).catch(() => []);
+  const names = await (0, import_promises34.readdir)(folder2).catch(() => []);
   const unames = [];
   for (const name of names.filter((one2) => one2.endsWith(".json"))) {
-    const text3 = await (0, import_promises32.readFile)((0, import_node_path39.join)(folder2, name), "utf8").catch(() => "");
+    const text3 = await (0, import_promises34.readFile)((0, import_node_path39.join)(folder2, name), "utf8").catch(() => "");
     const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
     if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
   }
@@ -96340,12 +96388,12 @@ function hasSum(entry, { btf, tarball }) {
   return entry.btf.sha256 === btf || entry.tarball.sha256 === tarball;
 }
 function sha2564(bytes2) {
-  return (0, import_node_crypto13.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto14.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/jobs/install/install.ts
-var import_node_fs22 = require("fs");
-var import_promises35 = require("fs/promises");
+var import_node_fs23 = require("fs");
+var import_promises37 = require("fs/promises");
 var import_node_path42 = require("path");
 
 // src/btf/write-elf.ts
@@ -96421,7 +96469,7 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-var import_promises33 = require("fs/promises");
+var import_promises35 = require("fs/promises");
 var import_node_path40 = require("path");
 var InstallRecordShape = strictObject({
   uname,
@@ -96438,14 +96486,14 @@ function isPlain(path5) {
 }
 async function readInstallRecords(state, wanted) {
   const folder2 = await resolveInImage(state.root, state.folder);
-  const names = await (0, import_promises33.readdir)(folder2).catch((error2) => {
+  const names = await (0, import_promises35.readdir)(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const records = await Promise.all(
     files.map(
-      async (name) => parse5(await (0, import_promises33.readFile)((0, import_node_path40.join)(folder2, name), "utf8"), (0, import_node_path40.join)(folder2, name))
+      async (name) => parse5(await (0, import_promises35.readFile)((0, import_node_path40.join)(folder2, name), "utf8"), (0, import_node_path40.join)(folder2, name))
     )
   );
   return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
@@ -96460,12 +96508,12 @@ function parse5(text3, file) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await resolveInImage(state.root, fileOf(state.folder, record2));
-  await (0, import_promises33.mkdir)((0, import_node_path40.dirname)(file), { recursive: true });
+  await (0, import_promises35.mkdir)((0, import_node_path40.dirname)(file), { recursive: true });
   await replaceFile(file, `${JSON.stringify(record2, null, 2)}
 `, { mode: 420, sync: true });
 }
 async function removeInstallRecord(state, record2) {
-  await (0, import_promises33.rm)(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
+  await (0, import_promises35.rm)(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path5 }) {
   const digest = sha256(path5).slice(0, 12);
@@ -96473,8 +96521,8 @@ function fileOf(folder2, { uname: kernel, path: path5 }) {
 }
 
 // src/jobs/install/place.ts
-var import_node_fs21 = require("fs");
-var import_promises34 = require("fs/promises");
+var import_node_fs22 = require("fs");
+var import_promises36 = require("fs/promises");
 var import_node_path41 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
@@ -96485,7 +96533,7 @@ async function choosePlace(root, uname2, to3) {
     const form = (0, import_node_path41.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, loader: known ? "libbpf" : void 0 };
   }
-  if ((0, import_node_fs21.existsSync)(await resolveInImage(root, GOPHER))) {
+  if ((0, import_node_fs22.existsSync)(await resolveInImage(root, GOPHER))) {
     return { path: `${GOPHER}/btf/${uname2}.btf`, loader: "gala-gopher", form: "raw" };
   }
   return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, loader: "libbpf", form: "elf" };
@@ -96503,7 +96551,7 @@ function libbpfPaths(uname2) {
 }
 async function folderAt(path5) {
   try {
-    return (await (0, import_promises34.stat)(path5)).isDirectory();
+    return (await (0, import_promises36.stat)(path5)).isDirectory();
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return false;
     throw error2;
@@ -96552,7 +96600,7 @@ async function remove(state, record2) {
   const sum2 = await sumOf(await resolveInImage(root, record2.path));
   if (sum2 !== void 0 && !record2.sums.includes(sum2)) return { ...record2, what: "changed" };
   try {
-    if (sum2 !== void 0) await (0, import_promises35.unlink)(file);
+    if (sum2 !== void 0) await (0, import_promises37.unlink)(file);
     for (const folder2 of record2.folders) await removeEmpty(await resolveInImage(root, folder2));
     await removeInstallRecord(state, record2);
   } catch (error2) {
@@ -96562,7 +96610,7 @@ async function remove(state, record2) {
 }
 async function removeEmpty(folder2) {
   try {
-    await (0, import_promises35.rmdir)(folder2);
+    await (0, import_promises37.rmdir)(folder2);
   } catch (error2) {
     if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error2, code))) throw error2;
   }
@@ -96570,15 +96618,15 @@ async function removeEmpty(folder2) {
 async function makeFolders(root, file) {
   const folder2 = (0, import_node_path42.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path42.dirname)(one2)) {
+  for (let one2 = folder2; !(0, import_node_fs23.existsSync)(one2); one2 = (0, import_node_path42.dirname)(one2)) {
     missing3.push(`/${(0, import_node_path42.relative)(root, one2)}`);
   }
-  await (0, import_promises35.mkdir)(folder2, { recursive: true, mode: 493 });
+  await (0, import_promises37.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha256(await (0, import_promises35.readFile)(file));
+    return sha256(await (0, import_promises37.readFile)(file));
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw denied(error2, file);
@@ -96888,7 +96936,7 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-var import_promises37 = require("fs/promises");
+var import_promises39 = require("fs/promises");
 
 // src/platform/http.ts
 async function readBody(body, limits) {
@@ -97930,7 +97978,7 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-var import_promises36 = require("fs/promises");
+var import_promises38 = require("fs/promises");
 var import_node_os11 = require("os");
 var import_node_path44 = require("path");
 var import_node_util = require("util");
@@ -97961,7 +98009,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises36.readFile)((0, import_node_path44.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises38.readFile)((0, import_node_path44.join)(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -98008,7 +98056,7 @@ async function readFolder2(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises36.readFile)((0, import_node_path44.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises38.readFile)((0, import_node_path44.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
       problems.push(`${(0, import_node_path44.join)(folder2, printable(file))}: ${describe(error2)}`);
@@ -98030,7 +98078,7 @@ async function readFolder2(folder2, problems) {
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries = await (0, import_promises36.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
+  const entries = await (0, import_promises38.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
     if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
@@ -98047,7 +98095,7 @@ async function regularFiles(folder2, problems) {
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises36.stat)((0, import_node_path44.join)(folder2, file));
+  const { size: size2 } = await (0, import_promises38.stat)((0, import_node_path44.join)(folder2, file));
   if (size2 > most) throw new Error(`${(0, import_node_path44.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function uniqueRecords(found, problems) {
@@ -98148,7 +98196,7 @@ async function ensureReview(request2, hasBase, waiting) {
 }
 
 // src/report/host.ts
-var import_node_fs23 = require("fs");
+var import_node_fs24 = require("fs");
 
 // node_modules/@actions/core/lib/command.js
 var os4 = __toESM(require("os"), 1);
@@ -98594,7 +98642,7 @@ var __awaiter2 = function(thisArg, _arguments, P4, generator) {
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir10, open: open3, readdir: readdir9, rename: rename3, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir10, open: open4, readdir: readdir9, rename: rename4, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 function exists(fsPath) {
@@ -99455,7 +99503,7 @@ function writeOutputs(host2, env, outputs) {
   if (file) {
     const lines = all.map(([name, value]) => `${name}=${value.replace(/[\r\n]+/g, " ")}
 `);
-    (0, import_node_fs23.appendFileSync)(file, lines.join(""));
+    (0, import_node_fs24.appendFileSync)(file, lines.join(""));
   }
   return refused2;
 }
@@ -99463,7 +99511,7 @@ async function writeSummary(host2, env, markdown) {
   if (host2.isActions && env.GITHUB_STEP_SUMMARY) {
     await summary.addRaw(cutToLimit(markdown), true).write();
   }
-  if (env.BTFHUB_SUMMARY) (0, import_node_fs23.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
+  if (env.BTFHUB_SUMMARY) (0, import_node_fs24.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
 `);
 }
 var LARGEST_OUTPUT = 1e6;
@@ -99641,7 +99689,7 @@ async function tokenOf(platform4, file) {
   var _a21;
   if (file === void 0) return ((_a21 = platform4.env.BTFHUB_TOKEN) == null ? void 0 : _a21.trim()) || void 0;
   try {
-    return (await (0, import_promises37.readFile)(file, "utf8")).trim();
+    return (await (0, import_promises39.readFile)(file, "utf8")).trim();
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -99698,7 +99746,7 @@ function chooseForge(platform4, location, credential, given) {
 }
 
 // src/toolchain/cache-key.ts
-var import_promises38 = require("fs/promises");
+var import_promises40 = require("fs/promises");
 var import_node_path45 = require("path");
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
@@ -99715,7 +99763,7 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   };
 }
 async function system(osRelease) {
-  const text3 = await (0, import_promises38.readFile)(osRelease, "utf8").catch(() => "");
+  const text3 = await (0, import_promises40.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
     var _a21, _b15;
     return (_b15 = (_a21 = new RegExp(`^${name}="?([^"
@@ -99940,7 +99988,7 @@ var import_node_os13 = require("os");
 var import_node_path49 = require("path");
 
 // src/jobs/tailor/output.ts
-var import_promises39 = require("fs/promises");
+var import_promises41 = require("fs/promises");
 var import_node_path46 = require("path");
 
 // node_modules/fflate/esm/index.mjs
@@ -100524,7 +100572,7 @@ function countDistinct(files) {
   return groupEqual(files).length;
 }
 async function requireEmpty(folder2) {
-  const names = await (0, import_promises39.readdir)(folder2).catch((error2) => {
+  const names = await (0, import_promises41.readdir)(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
@@ -100540,16 +100588,16 @@ async function writeFolder(folder2, files) {
     let first2;
     for (const { path: path5, content } of group) {
       const target = (0, import_node_path46.join)(folder2, path5);
-      await (0, import_promises39.mkdir)((0, import_node_path46.dirname)(target), { recursive: true });
+      await (0, import_promises41.mkdir)((0, import_node_path46.dirname)(target), { recursive: true });
       if (first2 === void 0) await replaceFile(target, content, { mode: 420, sync: true });
-      else await (0, import_promises39.link)(first2, target);
+      else await (0, import_promises41.link)(first2, target);
       first2 != null ? first2 : first2 = target;
     }
   }
 }
 
 // src/jobs/tailor/tailor.ts
-var import_promises41 = require("fs/promises");
+var import_promises43 = require("fs/promises");
 var import_node_os12 = require("os");
 var import_node_path48 = require("path");
 
@@ -100700,20 +100748,20 @@ function writeExt(questions, strings, order) {
 }
 
 // src/jobs/tailor/min-core-btf.ts
-var import_promises40 = require("fs/promises");
+var import_promises42 = require("fs/promises");
 var import_node_path47 = require("path");
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   var _a21;
   const name = `${distribution2}-${versionId2}-${uname2}`;
   const [whole, least] = [(0, import_node_path47.join)(folder2, `${name}.btf`), (0, import_node_path47.join)(folder2, `${name}.min.btf`)];
   try {
-    await (0, import_promises40.writeFile)(whole, makePlain(btf));
+    await (0, import_promises42.writeFile)(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
       program: "bpftool",
       args: ["gen", "min_core_btf", whole, least, object2],
       signal: interrupted
     });
-    if (status === 0) return await (0, import_promises40.readFile)(least);
+    if (status === 0) return await (0, import_promises42.readFile)(least);
     const said = printable((_a21 = stderr.trim().split("\n").at(-1)) != null ? _a21 : "");
     throw new Failure(
       "bad-btf",
@@ -100721,7 +100769,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path5) => (0, import_promises40.rm)(path5, { force: true })));
+    await Promise.all([whole, least].map((path5) => (0, import_promises42.rm)(path5, { force: true })));
   }
 }
 
@@ -100768,7 +100816,7 @@ async function tailor(platform4, progress, reader, request2) {
   };
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
-  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path48.join)((0, import_node_os12.tmpdir)(), "btfhub-tailor-"));
+  const folder2 = await (0, import_promises43.mkdtemp)((0, import_node_path48.join)((0, import_node_os12.tmpdir)(), "btfhub-tailor-"));
   const object2 = (0, import_node_path48.join)(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
@@ -100784,10 +100832,10 @@ async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
-    await (0, import_promises41.writeFile)(object2, combined);
+    await (0, import_promises43.writeFile)(object2, combined);
     yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
-    await (0, import_promises41.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises43.rm)(folder2, { recursive: true, force: true });
   }
 }
 async function writeOutput(output, layout, files) {
@@ -101007,13 +101055,13 @@ function lastUrl(context2) {
 }
 
 // src/platform/clock.ts
-var import_promises42 = require("timers/promises");
+var import_promises44 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises42.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error2) => {
+    await (0, import_promises44.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error2) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error2;
     });
   }
@@ -101021,11 +101069,11 @@ var systemClock = {
 
 // src/platform/programs.ts
 var import_node_child_process2 = require("child_process");
-var import_node_fs25 = require("fs");
+var import_node_fs26 = require("fs");
 var import_node_path51 = require("path");
 
 // src/platform/follow.ts
-var import_node_fs24 = require("fs");
+var import_node_fs25 = require("fs");
 var BUFFER = 256 * 1024;
 var EVERY2 = 20;
 function follow(file, push) {
@@ -101033,7 +101081,7 @@ function follow(file, push) {
   let at3 = 0;
   const catchUp = () => {
     for (; ; ) {
-      const count3 = (0, import_node_fs24.readSync)(file, buffer, 0, buffer.length, at3);
+      const count3 = (0, import_node_fs25.readSync)(file, buffer, 0, buffer.length, at3);
       if (count3 === 0) return;
       at3 += count3;
       push(buffer.subarray(0, count3));
@@ -101059,7 +101107,7 @@ function follow(file, push) {
 
 // src/platform/outlet.ts
 var import_node_events3 = require("events");
-var import_promises43 = require("fs/promises");
+var import_promises45 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os14 = require("os");
 var import_node_path50 = require("path");
@@ -101069,7 +101117,7 @@ var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os14.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os14.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises43.mkdtemp)((0, import_node_path50.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises45.mkdtemp)((0, import_node_path50.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
     const path5 = (0, import_node_path50.join)(folder2, "out");
@@ -101090,7 +101138,7 @@ async function openOutlet(push) {
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises43.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises45.rm)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -101193,8 +101241,8 @@ function killGroup(leader) {
 }
 function isExecutable(path5) {
   try {
-    (0, import_node_fs25.accessSync)(path5, import_node_fs25.constants.X_OK);
-    return (0, import_node_fs25.statSync)(path5).isFile();
+    (0, import_node_fs26.accessSync)(path5, import_node_fs26.constants.X_OK);
+    return (0, import_node_fs26.statSync)(path5).isFile();
   } catch {
     return false;
   }
@@ -101345,7 +101393,7 @@ function reserveStdout() {
 }
 function writeReport(file, text3) {
   try {
-    (0, import_node_fs26.writeFileSync)(file, text3);
+    (0, import_node_fs27.writeFileSync)(file, text3);
   } catch (error2) {
     throw new Failure(
       "usage",

@@ -72,7 +72,12 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   },
 };
 
-async function buildAll(distribution: string, mirror: string, output: string) {
+async function buildAll(
+  distribution: string,
+  mirror: string,
+  output: string,
+  sources: string[] = [],
+) {
   const given = {
     distribution: [distribution],
     mirror: [mirror],
@@ -82,6 +87,7 @@ async function buildAll(distribution: string, mirror: string, output: string) {
     xz: ['system'],
     minimumTypes: ['1'],
     signature: ['off'],
+    ...(sources.length > 0 ? { sources } : {}),
   };
   const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
   return build.run(fastPlatform({ clock: systemClock }), options, []);
@@ -136,4 +142,38 @@ test('a package that two repositories list with other bytes is built from the on
   const record = JSON.parse(readFileSync(join(output, 'records', `${uname}.json`), 'utf8'));
   const sha256 = createHash('sha256').update(readFileSync(second)).digest('hex');
   expect(record.package.sha256).toBe(sha256);
+}, 60_000);
+
+test('a vmlinux that the package holds packed is unpacked', async () => {
+  const uname = '5.10.0-9.x86_64';
+  const vmlinux = `/boot/vmlinux-${uname}.xz`;
+  const rpm = { name: 'kernel-debuginfo', version: '5.10.0', release: '9', vmlinux };
+  const mirror = join(folder, 'packed');
+  mkdirSync(join(mirror, '9/x86_64'), { recursive: true });
+  const file = buildKernelRpm(join(folder, 'packed-rpms'), rpm);
+  copyFileSync(file, join(mirror, '9/x86_64', basename(file)));
+  run('createrepo_c', ['--quiet', '--no-database', join(mirror, '9/x86_64')]);
+  const description = join(folder, 'packed.yaml');
+  writeFileSync(
+    description,
+    `id: packed
+mirrors: []
+versionId: '^(\\d+)$'
+repositories: [{ name: all, folders: [<release>/<arch>] }]
+flavours:
+  stock: { package: kernel-debuginfo, uname: <ver>-<rel>.<arch>, vmlinux: ./boot/vmlinux-<uname>.xz }
+`,
+  );
+  await using server = await serveTree(mirror);
+  const output = join(folder, 'packed-btf');
+  const { status, text } = await buildAll('packed', server.url, output, [description]);
+  expect(text).toContain('1 built');
+  expect(status).toBe(0);
+  const record = JSON.parse(readFileSync(join(output, 'records', `${uname}.json`), 'utf8'));
+  const packed = join(folder, `packed-rpms/kernel-debuginfo-5.10.0-9/tree${vmlinux}`);
+  const plain = run('xz', ['-dc', packed]);
+  expect(record.vmlinux).toMatchObject({
+    size: plain.length,
+    sha256: createHash('sha256').update(plain).digest('hex'),
+  });
 }, 60_000);

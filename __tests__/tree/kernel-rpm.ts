@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { compile } from '../btf/made.ts';
 import { run } from '../rpm/programs.ts';
@@ -17,6 +17,11 @@ struct task_struct { long state; struct task_struct *real_parent; int pid, tgid;
 int pid_of(struct task_struct *task) { return task->pid; }
 `;
 
+function packInPlace(path: string): void {
+  renameSync(path, path.slice(0, -3));
+  run('xz', [path.slice(0, -3)]);
+}
+
 /** Builds a package by the real rpmbuild, with a small object with DWARF as vmlinux; gives the path of the .rpm. */
 export function buildKernelRpm(folder: string, rpm: KernelRpm): string {
   const { name, version, release, vmlinux } = rpm;
@@ -24,6 +29,7 @@ export function buildKernelRpm(folder: string, rpm: KernelRpm): string {
   const tree = join(work, 'tree');
   mkdirSync(dirname(join(tree, vmlinux)), { recursive: true });
   copyFileSync(compile(work, SOURCE), join(tree, vmlinux));
+  if (vmlinux.endsWith('.xz')) packInPlace(join(tree, vmlinux));
   const spec = join(work, 'kernel.spec');
   writeFileSync(
     spec,

@@ -13,6 +13,7 @@ import type { KernelPackage } from '../../sources/kernels.ts';
 import { type FetchContext, fetchVmlinux } from './fetch-vmlinux.ts';
 import { type PaholeContext, runPahole } from './run-pahole.ts';
 import { Stopwatch } from './stopwatch.ts';
+import { isPacked, LARGEST_RATIO, unpackVmlinux } from './unpack-vmlinux.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What the kernels of one run share. */
@@ -49,7 +50,14 @@ export async function buildKernel(
   try {
     const fetched = await fetchVmlinux(context, kernel, path, stopwatch);
     release = fetched.release;
-    const { vmlinux } = fetched;
+    const vmlinux = { size: fetched.vmlinux.size, sha256: fetched.vmlinux.sha256 };
+    if (await isPacked(path)) {
+      const most = LARGEST_RATIO * vmlinux.size;
+      // Both at once: a kernel that waits for more while it holds some could wait for ever.
+      fetched.release();
+      release = await context.space.acquire(most + vmlinux.size, interrupted);
+      Object.assign(vmlinux, await unpackVmlinux(path, context.decoders, most));
+    }
     const elf = await withFile(path, readElf);
 
     stopwatch.begin('pahole');
