@@ -85819,7 +85819,14 @@ function readHtml(html, pageUrl) {
   const isIndex = /^\s*(?:index of|directory listing for)\s/i.test(title);
   const children = [];
   let linksToParent = false;
+  const isBeside = resolveFrom.href === page.href;
   for (const href of links) {
+    if (isBeside && SIMPLE_LINK.test(href)) {
+      const isFolder = href.endsWith("/");
+      const name = isFolder ? href.slice(0, -1) : href;
+      if (!INDEX.test(`/${name}`)) children.push({ name, isFolder, origin: page.origin });
+      continue;
+    }
     if (!URL.canParse(href, resolveFrom.href)) continue;
     const target = withoutIndex(new URL(href, resolveFrom));
     if (target.origin === page.origin && target.pathname === parentOf(page.pathname)) {
@@ -85863,8 +85870,10 @@ function mostFrequentOrigin(links) {
   const [first2] = [...counts].sort(([, one2], [, two2]) => two2 - one2);
   return links.filter(({ origin }) => origin === (first2 == null ? void 0 : first2[0]));
 }
+var SIMPLE_LINK = /^[0-9A-Za-z_][0-9A-Za-z_.+~=,@-]*\/?$/;
+var INDEX = /\/index\.html?$/i;
 function withoutIndex(url3) {
-  url3.pathname = url3.pathname.replace(/\/index\.html?$/i, "/");
+  if (INDEX.test(url3.pathname)) url3.pathname = url3.pathname.replace(INDEX, "/");
   return url3;
 }
 function childOf(folder2, path5) {
@@ -85892,10 +85901,8 @@ function parseMirrorList(text3) {
   const words2 = /^\s*</.test(text3) ? urlsOfMetalink(text3) : text3.split(/\s+/);
   const urls = words2.slice(0, MOST_ENTRIES).filter((word3) => /^https?:\/\//.test(word3) && URL.canParse(word3)).map((word3) => word3.replace(/\/repodata\/repomd\.xml$/, "").replace(/\/+$/, ""));
   const unique2 = [...new Set(urls)];
-  return [...unique2.filter(isSecure), ...unique2.filter((url3) => !isSecure(url3))];
-}
-function isSecure(url3) {
-  return url3.startsWith("https:");
+  const secure = unique2.filter((url3) => url3.startsWith("https:"));
+  return secure.length > 0 ? secure : unique2;
 }
 function urlsOfMetalink(text3) {
   const urls = [];
@@ -86043,6 +86050,7 @@ function asListFailure(url3, error2) {
 // src/sources/tree.ts
 var PRIMARIES_AT_ONCE = 1;
 var MOST_IDS = 100;
+var MOST_HEADERS = 5e3;
 async function findMirrors(platform4, query) {
   const { source: source2 } = query;
   const withList = source2.repositories.filter(({ mirrorList }) => mirrorList !== void 0);
@@ -86178,6 +86186,7 @@ async function readFlatRepository({ pool, signal }, query, flavourOf2, folder2, 
     const nvra = rpm.file.replace(/\.rpm$/, "");
     return uname2 === void 0 || wantsKernel(uname2) || wantsKernel(nvra);
   });
+  if (wanted.length > MOST_HEADERS) throw tooManyHeaders(folder2, wanted.length);
   const packages = await pMap(
     wanted,
     async ({ file, name, version: version2, release: release2, arch: arch3 }) => {
@@ -86188,6 +86197,13 @@ async function readFlatRepository({ pool, signal }, query, flavourOf2, folder2, 
     { concurrency: AT_ONCE, signal }
   );
   return { packages, total: rpms.length };
+}
+function tooManyHeaders(folder2, count3) {
+  return new Failure(
+    "bad-repository",
+    `The headers of ${count3} packages of ${folder2} would have to be read one by one; at most ${MOST_HEADERS} are.`,
+    "Select fewer with --kernel, --arch or --flavour."
+  );
 }
 function isSafe(file) {
   return nameOrUndefined(() => asRepositoryPath(file, "the listing")) === file;
@@ -86210,7 +86226,13 @@ async function readUnames({ pool, cache, signal }, source2, flavourOf2, folder2,
       unames.set(location, asFailure(error2));
     }
   };
-  await pMap(packages, read2, { concurrency: AT_ONCE, signal });
+  const unnamed = packages.filter(({ name }) => {
+    var _a21, _b15;
+    const rule = (_b15 = source2.flavours[(_a21 = flavourOf2.get(name)) != null ? _a21 : ""]) == null ? void 0 : _b15.uname;
+    return typeof rule === "object" && "files" in rule;
+  });
+  if (unnamed.length > MOST_HEADERS) throw tooManyHeaders(folder2, unnamed.length);
+  await pMap(unnamed, read2, { concurrency: AT_ONCE, signal });
   return unames;
 }
 function unameIn(paths, expression2, location) {

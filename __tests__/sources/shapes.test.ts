@@ -17,6 +17,7 @@ import { type Clock, systemClock } from '../../src/platform/clock.ts';
 import { silent } from '../../src/report/progress.ts';
 import { noCache } from '../../src/rpmmd/cache.ts';
 import { findKernels, type KernelQuery } from '../../src/sources/discover.ts';
+import { parseMirrorList } from '../../src/sources/mirror-list.ts';
 import { parseSource, type Source } from '../../src/sources/source.ts';
 import { fastClock } from '../download/conditions.ts';
 import { rpmbuild } from '../rpm/rpmbuild.ts';
@@ -219,7 +220,8 @@ describe('a flat repository behind', () => {
     const log = join(root, 'nginx.log');
     writeFileSync(
       join(root, 'nginx.conf'),
-      `daemon off; pid ${join(root, 'nginx.pid')}; error_log ${log}; events {}
+      // Workers of another user cannot read the temporary folder.
+      `${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; pid ${join(root, 'nginx.pid')}; error_log ${log}; events {}
        http { access_log ${log} ; client_body_temp_path ${root}/b; proxy_temp_path ${root}/p;
          fastcgi_temp_path ${root}/f; uwsgi_temp_path ${root}/u; scgi_temp_path ${root}/s;
          server { listen 127.0.0.1:${port}; root ${root}; autoindex on; } }`,
@@ -380,6 +382,35 @@ describe('mirror lists', () => {
     await using lists = await serveTree(folder, (_path, _, response) => !!response.end(body));
     await expect(find(withList(`${lists.url}list`), [])).rejects.toThrow(message);
   });
+});
+
+test('a flat folder of 50,000 kernels is refused, unless fewer are selected', async () => {
+  const root = newRoot();
+  mkdirSync(join(root, 'flat'));
+  const file = 'kernel-debuginfo-5.10.0-7.x86_64.rpm';
+  writeFileSync(join(root, 'flat', file), tinyRpm({ ...rpm('5.10.0', '7'), filler: 100_000 }));
+  const links = Array.from({ length: 50_000 }, (_, n) => {
+    const name = `kernel-debuginfo-5.10.0-${n}.x86_64.rpm`;
+    return `<a href="${name}">${name}</a>\n`;
+  });
+  const page = `<title>Index of /flat/</title>${links.join('')}`;
+  await using server = await serveTree(root, (path, _, response) =>
+    path === '/flat/' ? !!response.end(page) : false,
+  );
+  const what = source({
+    versionId: '^(all)$',
+    repositories: [{ name: 'flat', folders: ['flat'], release: 'all', packages: 'listing' }],
+  });
+  await expect(find(what, [server.url])).rejects.toThrow('The headers of 50000 packages');
+  const { kernels } = await find(what, [server.url], { kernels: ['5.10.0-7.x86_64'] });
+  expect(kernels).toHaveLength(1);
+}, 120_000);
+
+test('of a mirror list with https addresses the others are left out', () => {
+  expect(
+    parseMirrorList('http://a/x\nhttps://b/x/\nrsync://c/x\nhttps://d/x/repodata/repomd.xml\n#'),
+  ).toEqual(['https://b/x', 'https://d/x']);
+  expect(parseMirrorList('http://a/x')).toEqual(['http://a/x']);
 });
 
 test('a catastrophic expression is stopped, and named', async () => {

@@ -123,7 +123,14 @@ function readHtml(html: string, pageUrl: string): Listing | undefined {
   const isIndex = /^\s*(?:index of|directory listing for)\s/i.test(title);
   const children: Link[] = [];
   let linksToParent = false;
+  const isBeside = resolveFrom.href === page.href;
   for (const href of links) {
+    if (isBeside && SIMPLE_LINK.test(href)) {
+      const isFolder = href.endsWith('/');
+      const name = isFolder ? href.slice(0, -1) : href;
+      if (!INDEX.test(`/${name}`)) children.push({ name, isFolder, origin: page.origin });
+      continue;
+    }
     if (!URL.canParse(href, resolveFrom.href)) continue;
     const target = withoutIndex(new URL(href, resolveFrom));
     if (target.origin === page.origin && target.pathname === parentOf(page.pathname)) {
@@ -170,9 +177,13 @@ function mostFrequentOrigin(links: readonly Link[]): readonly Link[] {
   return links.filter(({ origin }) => origin === first?.[0]);
 }
 
+/** A link that is the name of a child as it stands: most are, and a page may have 50,000. */
+const SIMPLE_LINK = /^[0-9A-Za-z_][0-9A-Za-z_.+~=,@-]*\/?$/;
 /** Static listings link to `folder/index.html`. */
+const INDEX = /\/index\.html?$/i;
+
 function withoutIndex(url: URL): URL {
-  url.pathname = url.pathname.replace(/\/index\.html?$/i, '/');
+  if (INDEX.test(url.pathname)) url.pathname = url.pathname.replace(INDEX, '/');
   return url;
 }
 

@@ -17,7 +17,7 @@ const TRIES = 2;
 
 /**
  * The addresses of a repository in a mirror list (one URL in a line) or in a metalink (RFC 5854 and the older
- * form of yum, whose URLs are those of repomd.xml); https first, else in their order.
+ * form of yum, whose URLs are those of repomd.xml), in their order. Where some are https, the others are left out.
  */
 export function parseMirrorList(text: string): readonly string[] {
   const words = /^\s*</.test(text) ? urlsOfMetalink(text) : text.split(/\s+/);
@@ -26,11 +26,8 @@ export function parseMirrorList(text: string): readonly string[] {
     .filter((word) => /^https?:\/\//.test(word) && URL.canParse(word))
     .map((word) => word.replace(/\/repodata\/repomd\.xml$/, '').replace(/\/+$/, ''));
   const unique = [...new Set(urls)];
-  return [...unique.filter(isSecure), ...unique.filter((url) => !isSecure(url))];
-}
-
-function isSecure(url: string): boolean {
-  return url.startsWith('https:');
+  const secure = unique.filter((url) => url.startsWith('https:'));
+  return secure.length > 0 ? secure : unique;
 }
 
 function urlsOfMetalink(text: string): string[] {

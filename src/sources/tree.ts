@@ -29,6 +29,8 @@ import type { Repository, Source } from './source.ts';
 /** XML makes garbage faster than it is collected: large primaries one by one stay below 150 MB, six at once do not. */
 const PRIMARIES_AT_ONCE = 1;
 const MOST_IDS = 100;
+/** Packages of one folder whose headers are read one by one. */
+const MOST_HEADERS = 5000;
 
 /** The mirrors to ask, and what mirror lists say. */
 export interface MirrorInfo {
@@ -217,6 +219,7 @@ async function readFlatRepository(
     const nvra = rpm.file.replace(/\.rpm$/, '');
     return uname === undefined || wantsKernel(uname) || wantsKernel(nvra);
   });
+  if (wanted.length > MOST_HEADERS) throw tooManyHeaders(folder, wanted.length);
   const packages = await pMap(
     wanted,
     async ({ file, name, version, release, arch }): Promise<PrimaryPackage> => {
@@ -227,6 +230,14 @@ async function readFlatRepository(
     { concurrency: AT_ONCE, signal },
   );
   return { packages, total: rpms.length };
+}
+
+function tooManyHeaders(folder: string, count: number): Failure {
+  return new Failure(
+    'bad-repository',
+    `The headers of ${count} packages of ${folder} would have to be read one by one; at most ${MOST_HEADERS} are.`,
+    'Select fewer with --kernel, --arch or --flavour.',
+  );
 }
 
 function isSafe(file: string): boolean {
@@ -258,7 +269,12 @@ async function readUnames(
       unames.set(location, asFailure(error));
     }
   };
-  await pMap(packages, read, { concurrency: AT_ONCE, signal });
+  const unnamed = packages.filter(({ name }) => {
+    const rule = source.flavours[flavourOf.get(name) ?? '']?.uname;
+    return typeof rule === 'object' && 'files' in rule;
+  });
+  if (unnamed.length > MOST_HEADERS) throw tooManyHeaders(folder, unnamed.length);
+  await pMap(unnamed, read, { concurrency: AT_ONCE, signal });
   return unames;
 }
 
