@@ -86462,7 +86462,7 @@ var KNOWN_MESSAGES = [
   {
     pattern: /Authentication failed|HTTP Basic: Access denied|error: 401|Incorrect username or/i,
     reason: "bad-archive",
-    advice: "The host does not accept the token: is it expired, or of another host? Some hosts want --user too."
+    advice: "The host does not accept the token of BTFHUB_TOKEN or --token-file: is it expired, revoked, or of another host? Some hosts want --user too."
   },
   {
     pattern: /archived|read[- ]only mode|is (currently )?read-only/i,
