@@ -78005,7 +78005,7 @@ function parseRecord(text3, file) {
   if (!result.success) throw fail(complaint(result.issues));
   const record2 = result.output;
   if (file !== recordPath(record2.uname)) {
-    throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
+    throw fail(`it is of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
   }
   const mismatch2 = packageMismatch(record2);
   if (mismatch2 !== void 0) throw fail(mismatch2);
@@ -86355,8 +86355,13 @@ function parseLocation(where) {
   if (scp && !(0, import_node_fs17.existsSync)(where)) {
     const [, user, host2, path5] = scp;
     return {
-      ...{ kind: "remote", url: where, origin: void 0, host: host2, path: repositoryPath(path5) },
-      ...{ user, password: void 0 }
+      kind: "remote",
+      url: where,
+      origin: void 0,
+      host: host2,
+      path: repositoryPath(path5),
+      user,
+      password: void 0
     };
   }
   return local(where);
@@ -86376,8 +86381,13 @@ function remote(where) {
   const web = /^https?:$/.test(url3.protocol);
   if (web) url3.username = "";
   return {
-    ...{ kind: "remote", url: url3.href, origin: web ? url3.origin : void 0 },
-    ...{ host: url3.hostname, path: repositoryPath(url3.pathname), user, password }
+    kind: "remote",
+    url: url3.href,
+    origin: web ? url3.origin : void 0,
+    host: url3.hostname,
+    path: repositoryPath(url3.pathname),
+    user,
+    password
   };
 }
 function local(where) {
@@ -90042,7 +90052,7 @@ _credential = new WeakMap();
 _env = new WeakMap();
 _userGuards = new WeakMap();
 _GitRunner_instances = new WeakSet();
-/** Git would fetch what is missing by itself, without the credential (git 2.44 and later can be told not to). */
+/** Git would fetch what is missing by itself, without the credential. Git 2.44 and later can be stopped from it. */
 localEnv_fn = function(call) {
   return { ...__privateGet(this, _env), GIT_NO_LAZY_FETCH: "1", ...call.env };
 };
@@ -90576,7 +90586,11 @@ function builtEntry(record2, blob, runUrl) {
     ...identityOf(record2),
     state: "pending",
     tarball: { size: size2, sha256: sha2565, blob },
-    ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
+    btf,
+    vmlinux,
+    pahole: pahole3,
+    verified: verified2,
+    builtAt: finishedAt,
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
 }
@@ -90584,7 +90598,10 @@ function failedEntry(record2, runUrl) {
   const { reason: reason2, message, finishedAt } = record2;
   return {
     ...identityOf(record2),
-    ...{ state: "failed", reason: reason2, message, attempts: [finishedAt] },
+    state: "failed",
+    reason: reason2,
+    message,
+    attempts: [finishedAt],
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
 }
@@ -98191,8 +98208,13 @@ async function publishTo(platform4, progress, request2, remote2) {
   const waiting = findPending(state.base, pushed.next, updated.catalog);
   const pullRequest = await ensureReview(request2, state.hasBase, waiting);
   return {
-    ...{ additions, input, waiting, pullRequest, commit: pushed.commit },
-    ...{ moved: state.moved, catalogCommit: updated.commit }
+    additions,
+    input,
+    waiting,
+    commit: pushed.commit,
+    moved: state.moved,
+    catalogCommit: updated.commit,
+    pullRequest
   };
 }
 async function ensureReview(request2, hasBase, waiting) {
@@ -99559,7 +99581,9 @@ function publishOutcome(request2, forge, published) {
     document: {
       operation: request2.dryRun ? "dry-run" : commit !== void 0 ? "pushed" : "nothing-new",
       archive: request2.location.url,
-      ...{ branch: request2.branch, base: request2.base, moved: moved2 },
+      branch: request2.branch,
+      base: request2.base,
+      moved: moved2,
       commit: commit != null ? commit : null,
       catalogCommit: catalogCommit != null ? catalogCommit : null,
       pullRequest: {
@@ -99654,7 +99678,7 @@ var options2 = {
   base: text2("<branch>", "branch that it is to be merged into; never written", {
     default: "master"
   }),
-  forge: choice(["auto", ...FORGES], "kind of the archive's host; 'auto' tells it from the name", {
+  forge: choice(["auto", ...FORGES], "kind of the archive's host; 'auto' finds it by the name", {
     default: "auto"
   }),
   apiUrl: text2("<URL>", "address of the forge's API, where it is not the usual one"),
@@ -99666,7 +99690,9 @@ var options2 = {
   runUrl: text2("<URL>", "page of the run that publishes; in a workflow it is known"),
   replace: flag("put new bytes in the place of other bytes that the archive has under a name"),
   minimumTypes: number2("<number>", "least number of types that a kernel must have", {
-    ...{ default: 1e4, least: 1, most: 1e7 }
+    default: 1e4,
+    least: 1,
+    most: 1e7
   }),
   allowEmpty: flag("take an --input without a record, to bring the catalog alone up to date"),
   dryRun: flag("do everything but push and ask the forge, and say what would be done")

@@ -102,7 +102,7 @@ describe('the catalog', () => {
       (text: string) => text.replace('.x86_64.btf', '.x86_65.btf'),
       /delete that branch/,
     ],
-    ['with a state nobody knows', (text: string) => text.replace('pending', 'lost'), /delete/],
+    ['with an unknown state', (text: string) => text.replace('pending', 'lost'), /delete/],
   ])('%s is refused with what to do', (_, change, advice) => {
     const text = change(serialiseCatalog(catalogOf(built(A))));
     try {

@@ -25,7 +25,7 @@ test.each<[ForgeName, string]>([
   ['github', 'https://git.example.org:8443/api/v3'],
   ['gitea', 'https://git.example.org:8443/api/v1'],
   ['gitee', 'https://git.example.org:8443/api/v5'],
-])('a host of somebody is what --forge says: %s', (forge, root) => {
+])('a self-hosted forge is what --forge says: %s', (forge, root) => {
   expect(find('https://git.example.org:8443/a/b.git', { forge })[1]).toBe(root);
 });
 

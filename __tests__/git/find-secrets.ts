@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The command lines of every git that runs now, as anybody on the machine can read them. */
+/** The command lines of every git that runs now, as every user of the machine can read them. */
 export function gitCommandLines(): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -35,7 +35,7 @@ export interface GitServer {
 }
 
 export interface GitServerOptions {
-  /** Password -> what it may do. Without any, everybody may do everything. */
+  /** Password -> what it may do. Without any, everything is allowed. */
   readonly users?: Readonly<Record<string, Access>>;
   /** Whether reading needs a password too. */
   readonly closed?: boolean;

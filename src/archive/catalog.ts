@@ -138,7 +138,11 @@ export function builtEntry(record: KernelRecord, blob: Oid, runUrl?: string): Bu
     ...identityOf(record),
     state: 'pending',
     tarball: { size, sha256, blob },
-    ...{ btf, vmlinux, pahole, verified, builtAt: finishedAt },
+    btf,
+    vmlinux,
+    pahole,
+    verified,
+    builtAt: finishedAt,
     ...(runUrl === undefined ? {} : { run: runUrl }),
   };
 }
@@ -148,7 +152,10 @@ export function failedEntry(record: FailureRecord, runUrl?: string): FailedEntry
   const { reason, message, finishedAt } = record;
   return {
     ...identityOf(record),
-    ...{ state: 'failed', reason, message, attempts: [finishedAt] },
+    state: 'failed',
+    reason,
+    message,
+    attempts: [finishedAt],
     ...(runUrl === undefined ? {} : { run: runUrl }),
   };
 }

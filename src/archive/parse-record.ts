@@ -39,7 +39,7 @@ const failureRecord = v.strictObject({
 });
 
 /**
- * Reads a record that somebody else may have written: every field is there and of its kind, nothing
+ * Reads a record that anyone may have written: every field must be there and of its kind, nothing
  * else is, and the parts agree with each other (the tarball's path is the one of its kernel).
  *
  * @param file the record's path below its folder, which must be the one of its kernel
@@ -65,7 +65,7 @@ export function parseRecord(text: string, file: string): BuildRecord {
   if (!result.success) throw fail(shape.complaint(result.issues));
   const record: BuildRecord = result.output;
   if (file !== recordPath(record.uname)) {
-    throw fail(`it tells of ${record.uname}, so its name should be ${recordPath(record.uname)}`);
+    throw fail(`it is of ${record.uname}, so its name should be ${recordPath(record.uname)}`);
   }
   const mismatch = packageMismatch(record);
   if (mismatch !== undefined) throw fail(mismatch);

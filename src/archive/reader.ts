@@ -86,7 +86,7 @@ const REQUESTS = 4;
 
 /**
  * Reads an archive whose files lie below an HTTP root, as a forge's raw files do. Only its catalog,
- * `<root>/catalog.json`, tells what is there.
+ * `<root>/catalog.json`, lists what is there.
  *
  * @param get the bytes of a file below the root, or undefined when there is none
  */

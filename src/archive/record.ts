@@ -86,7 +86,7 @@ export interface FailureRecord {
   readonly versionId: VersionId;
   readonly releases: readonly Release[];
   readonly arch: Arch;
-  /** As the repository's metadata tells it: the package itself may never have come. */
+  /** From the repository's metadata: the package may not have been downloaded. */
   readonly package: KernelRecord['package'];
   readonly reason: Reason;
   /** What happened, in whole sentences. */
@@ -97,7 +97,7 @@ export interface FailureRecord {
 
 export type BuildRecord = KernelRecord | FailureRecord;
 
-/** Whether a record tells of a failure. */
+/** Whether a record is of a kernel that failed. */
 export function isFailureRecord(record: BuildRecord): record is FailureRecord {
   return 'state' in record;
 }

@@ -22,7 +22,9 @@ export function publishOutcome(
     document: {
       operation: request.dryRun ? 'dry-run' : commit !== undefined ? 'pushed' : 'nothing-new',
       archive: request.location.url,
-      ...{ branch: request.branch, base: request.base, moved },
+      branch: request.branch,
+      base: request.base,
+      moved,
       commit: commit ?? null,
       catalogCommit: catalogCommit ?? null,
       pullRequest: {

@@ -27,7 +27,7 @@ const options = {
   base: text('<branch>', 'branch that it is to be merged into; never written', {
     default: 'master',
   }),
-  forge: choice(['auto', ...FORGES], "kind of the archive's host; 'auto' tells it from the name", {
+  forge: choice(['auto', ...FORGES], "kind of the archive's host; 'auto' finds it by the name", {
     default: 'auto',
   }),
   apiUrl: text('<URL>', "address of the forge's API, where it is not the usual one"),
@@ -39,7 +39,9 @@ const options = {
   runUrl: text('<URL>', 'page of the run that publishes; in a workflow it is known'),
   replace: flag('put new bytes in the place of other bytes that the archive has under a name'),
   minimumTypes: number('<number>', 'least number of types that a kernel must have', {
-    ...{ default: 10_000, least: 1, most: 10_000_000 },
+    default: 10_000,
+    least: 1,
+    most: 10_000_000,
   }),
   allowEmpty: flag('take an --input without a record, to bring the catalog alone up to date'),
   dryRun: flag('do everything but push and ask the forge, and say what would be done'),
@@ -147,7 +149,7 @@ function chooseForge(
   credential: GitCredential | undefined,
   given: PublishOptions,
 ): Forge | undefined {
-  // A folder on this machine has no forge; nor has anybody asked when all is only tried.
+  // A folder on this machine has no forge, and a dry run without a token asks none.
   if (given.noPullRequest || location.kind !== 'remote') return undefined;
   const forge = given.forge === 'auto' ? undefined : given.forge;
   const address = findForge(location, { forge, apiUrl: given.apiUrl });

@@ -29,7 +29,7 @@ export interface Api {
   call(attempt: string, method: Method, path: string, body?: object): Promise<unknown>;
 }
 
-/** Ten minutes: a nightly run may wait that long for a rate limit, a longer one is told to a person. */
+/** Ten minutes: a nightly run may wait that long for a rate limit; a longer limit ends it. */
 const LONGEST_WAIT = 600_000;
 const ATTEMPTS = 5;
 /** Milliseconds from a request to the last byte of its answer. */

@@ -64,7 +64,7 @@ export function atomgit(place: ForgeRepository): Forge {
       return { ...toPullRequest(parseResponse('AtomGit', pull, made)), ...text };
     },
     update: async (pullRequest: PullRequest, text: PullRequestText) => {
-      // The answer tells neither number nor page.
+      // The answer holds neither number nor page.
       await api.call('update the pull request', 'PATCH', `${pulls}/${pullRequest.number}`, text);
       return { ...pullRequest, ...text };
     },

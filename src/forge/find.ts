@@ -13,7 +13,7 @@ const ADAPTERS: Readonly<Record<ForgeName, (place: ForgeRepository) => Forge>> =
   gitea,
 };
 
-/** The hosts that everybody knows, and where their APIs are. */
+/** The public hosts, and where their APIs are. */
 const HOSTS: Readonly<Record<string, { readonly forge: ForgeName; readonly root: string }>> = {
   'gitee.com': { forge: 'gitee', root: 'https://gitee.com/api/v5' },
   'atomgit.com': { forge: 'atomgit', root: 'https://api.atomgit.com/api/v5' },
@@ -23,7 +23,7 @@ const HOSTS: Readonly<Record<string, { readonly forge: ForgeName; readonly root:
   'gitea.com': { forge: 'gitea', root: 'https://gitea.com/api/v1' },
 };
 
-/** Where each forge has its API on a host of somebody's own. */
+/** Where each forge has its API on a self-hosted server. */
 const OWN_ROOTS: Readonly<Record<ForgeName, string>> = {
   gitee: '/api/v5',
   atomgit: '/api/v5',
@@ -41,11 +41,11 @@ export interface ForgeAddress {
 }
 
 /**
- * The forge behind a git remote: told from its host, or said.
+ * The forge behind a git remote: known by its host, or given.
  *
  * @param remote its host, its origin where it is http or https, and the path `owner/repository`
  * @param wish what `--forge` and `--api-url` say
- * @throws Failure `usage` when nobody can know
+ * @throws Failure `usage` when the forge cannot be found out
  */
 export function findForge(
   remote: { readonly host: string; readonly origin: string | undefined; readonly path: string },

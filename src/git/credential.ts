@@ -17,7 +17,7 @@ export interface GitCredential {
 /**
  * A credential helper for git (gitcredentials(7)). It is a constant: what it prints comes from the
  * environment, and `printf` is built into the shell, so no command line ever shows it. Git asks it
- * for this origin alone: after a redirect to another host there is nobody to ask.
+ * for this origin alone: after a redirect to another host it gets no answer.
  */
 const HELPER =
   '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$BTFHUB_GIT_USER" "$BTFHUB_GIT_PASSWORD"; }; f';

@@ -32,7 +32,7 @@ export type RepositoryLocation =
 const SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 
 /**
- * Tells a URL of git (http, https, ssh, git, file, `user@host:path`) from a folder.
+ * Finds out whether an address is a URL of git (http, https, ssh, git, file, `user@host:path`) or a folder.
  * @throws Failure `usage` for a URL of another kind, `not-found` for a folder that is not there
  */
 export function parseLocation(where: string): RepositoryLocation {
@@ -49,8 +49,13 @@ export function parseLocation(where: string): RepositoryLocation {
   if (scp && !existsSync(where)) {
     const [, user, host, path] = scp as unknown as [string, string | undefined, string, string];
     return {
-      ...{ kind: 'remote', url: where, origin: undefined, host, path: repositoryPath(path) },
-      ...{ user, password: undefined },
+      kind: 'remote',
+      url: where,
+      origin: undefined,
+      host,
+      path: repositoryPath(path),
+      user,
+      password: undefined,
     };
   }
   return local(where);
@@ -71,8 +76,13 @@ function remote(where: string): RepositoryLocation {
   const web = /^https?:$/.test(url.protocol);
   if (web) url.username = '';
   return {
-    ...{ kind: 'remote', url: url.href, origin: web ? url.origin : undefined },
-    ...{ host: url.hostname, path: repositoryPath(url.pathname), user, password },
+    kind: 'remote',
+    url: url.href,
+    origin: web ? url.origin : undefined,
+    host: url.hostname,
+    path: repositoryPath(url.pathname),
+    user,
+    password,
   };
 }
 

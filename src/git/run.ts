@@ -49,7 +49,7 @@ const NOT_NEEDED =
  *   helper is a constant of ours, and GIT_ASKPASS is emptied, so that no program is asked instead;
  * - for `init`, the one against `--template`: it is empty, so that no hook of the user's template gets in.
  *
- * Messages of git are in English, and git asks nobody: in a workflow it would wait for ever.
+ * Messages of git are in English, and it does not prompt: in a workflow it would wait for ever.
  */
 export class GitRunner {
   readonly folder: string;
@@ -131,7 +131,7 @@ export class GitRunner {
     }
   }
 
-  /** Git would fetch what is missing by itself, without the credential (git 2.44 and later can be told not to). */
+  /** Git would fetch what is missing by itself, without the credential. Git 2.44 and later can be stopped from it. */
   #localEnv(call: GitCall): Record<string, string> {
     return { ...this.#env, GIT_NO_LAZY_FETCH: '1', ...call.env };
   }

@@ -200,7 +200,7 @@ test('a dry run says what would be done, and does nothing', async () => {
   expect(head(folder, 'next')).toBeUndefined();
 });
 
-test('author and committer are who the options say, else who git says, else nobody', async () => {
+test("author and committer are those of the options, else those of git's configuration, else the default", async () => {
   const { folder, folder: url } = await archive();
   const who = () => git(folder, ['log', '-1', '--format=%an <%ae>, %cn <%ce>', 'next']);
   await push(url, [A]);

@@ -137,7 +137,7 @@ test('after the review there is nothing to open', async () => {
   expect(standIn.pulls.length).toBe(1);
 });
 
-test('an archive without the base branch is pushed, and told that nobody can review it yet', async () => {
+test('an archive without the base branch is pushed, and the report says that it cannot be reviewed yet', async () => {
   const { folder, publish, standIn } = await host('github');
   const run = await publish([A], {}, { base: 'main' });
   expect(run).toMatchObject({

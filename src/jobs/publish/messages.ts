@@ -84,7 +84,7 @@ export function hasPending({ known, others, removed, aliases }: PendingChanges):
 
 /**
  * Title and body of the pull request for what waits, the body no longer than the forge takes: what
- * does not fit is counted. All names in it are made harmless, whoever gave them.
+ * does not fit is counted. All names in it are escaped.
  */
 export function pullRequestText(waiting: PendingChanges, longestBody: number): PullRequestText {
   const { known, others, removed, aliases } = waiting;

@@ -82,7 +82,7 @@ async function publishTo(
     author,
     committer: person,
   });
-  // A catalog that cannot be read is told before anything is pushed.
+  // A catalog that cannot be read ends the run before anything is pushed.
   const seen = await readCatalog(remote);
   const input = await validateInput(platform, progress, {
     folders: request.folders,
@@ -105,8 +105,13 @@ async function publishTo(
   const waiting = findPending(state.base, pushed.next, updated.catalog);
   const pullRequest = await ensureReview(request, state.hasBase, waiting);
   return {
-    ...{ additions, input, waiting, pullRequest, commit: pushed.commit },
-    ...{ moved: state.moved, catalogCommit: updated.commit },
+    additions,
+    input,
+    waiting,
+    commit: pushed.commit,
+    moved: state.moved,
+    catalogCommit: updated.commit,
+    pullRequest,
   };
 }
 

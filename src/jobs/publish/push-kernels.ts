@@ -30,12 +30,12 @@ export interface PushedKernels {
   readonly next: BranchState['next'];
 }
 
-/** More than ever meet; whoever loses so often has another trouble than a race. */
+/** More than the runs that ever meet: a push that is stale so often has another cause than a race. */
 const ATTEMPTS = 8;
 
 /**
  * Puts the kernels on the branch, on top of what waits there, and pushes it unless there is nothing
- * to add. When somebody else was faster, all is looked at again.
+ * to add. When another push was faster, it starts again from the new state.
  */
 export async function pushKernels(
   context: PublishContext,
