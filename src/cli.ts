@@ -12,7 +12,6 @@ import { type Given, kebab, readOptions } from './commands/values.ts';
 import { undiciHttp } from './download/http.ts';
 import { asFailure, describe, Failure } from './failure.ts';
 import { systemClock } from './platform/clock.ts';
-import { keepHeapSmall } from './platform/heap.ts';
 import type { Platform } from './platform/platform.ts';
 import { systemPrograms } from './platform/programs.ts';
 import { addGithubNamesOfAtomGit, findHost, writeOutputs, writeSummary } from './report/host.ts';
@@ -20,7 +19,6 @@ import { toolkitLog, withoutCommands } from './report/workflow.ts';
 
 declare const __VERSION__: string;
 
-keepHeapSmall();
 addGithubNamesOfAtomGit(process.env);
 const host = findHost(process.env);
 const interruption = new AbortController();

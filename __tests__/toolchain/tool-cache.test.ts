@@ -76,7 +76,7 @@ test('every recipe has a fingerprint of its own, that each of its parts changes'
   expect(new Set(all).size).toBe(RECIPES.length);
   const changed: Recipe[] = [
     { ...RECIPE, cmake: ['-DA=1'] },
-    { ...RECIPE, edits: [{ file: 'a.h', from: 'x', to: 'y' }] },
+    { ...RECIPE, companion: { name: 'a', source: 'b', target: 'c', library: 'd', headers: 'e' } },
     { ...RECIPE, parts: [{ repository: 'xz', commit: '0'.repeat(40), path: '.' }] },
   ];
   expect(new Set([RECIPE, ...changed].map(fingerprint)).size).toBe(4);

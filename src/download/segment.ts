@@ -1,4 +1,3 @@
-import { collectAfter } from '../platform/heap.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
 import { get, type StreamedResponse } from './request.ts';
 import { difference, type FileVersion, grantedRange, RequestError, versionOf } from './response.ts';
@@ -212,7 +211,6 @@ export class SegmentRequest {
       this.bytes += chunk.length;
       this.lastByte = pool.clock.now();
       const fresh = this.segment.accept(at, chunk);
-      collectAfter(chunk.length);
       this.fresh += fresh;
       at += chunk.length;
       if (fresh > 0) this.#owner.received(this, fresh);

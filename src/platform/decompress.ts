@@ -2,34 +2,36 @@ import { pipeline, type Transform, type Writable } from 'node:stream';
 import zlib from 'node:zlib';
 import { describe, Failure, noSpace } from '../failure.ts';
 import { printable } from '../names.ts';
-import { collectAfter } from './heap.ts';
-import type { Ending, Invocation, Pouring, Programs } from './programs.ts';
+import type { Ending, Invocation, Programs } from './programs.ts';
 
 /** As RPM names the compressors of its payloads; lz4 and lzo are those of boot images. */
 export type Compression = 'none' | 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'zstd' | 'lz4' | 'lzo';
 
+/**
+ * Memory that a decoder may take, in bytes: what the largest preset of xz (-9) needs is 65 MiB, and 128 MiB is what zstd
+ * allows by itself.
+ */
+export const DECODER_MEMORY = 128 * 1024 * 1024;
+
+export type Decoder = Pick<Invocation, 'program' | 'args' | 'env'>;
+
 export interface Decoders {
   readonly programs: Programs;
-  /** How xz and lzma are decoded; whether with xz's own check is for the caller to say. */
-  readonly xz: Decoding;
-  /** The same where no more than a part of the output is to be written; undefined for an xz that cannot. */
-  readonly xzPart?: ((part: OutputPart) => Decoding) | undefined;
+  /** How xz and lzma are decoded. Whether xz's own check is made, and what memory it may take, is up to the caller. */
+  readonly xz: Decoder;
 }
 
-type Decoding = Pick<Invocation, 'program' | 'args' | 'env'>;
-
-/** Bytes that follow one another in what is unpacked. */
-export interface OutputPart {
+/** Bytes of the unpacked data. */
+export interface ByteRange {
   /** How many bytes come before it. */
-  readonly first: number;
+  readonly offset: number;
   readonly size: number;
 }
 
 /**
- * A stream as it was before it was compressed: gzip and, where Node has it, zstd by zlib, the rest
- * by programs. `damaged` makes the error for data that cannot be decoded; errors of the stream pass,
- * and a missing program is `missing-program`. Whoever stops early returns the iterator, which ends
- * the program and the stream.
+ * Decompresses a stream: gzip and, where Node has it, zstd by zlib, the rest by programs. Throws the error that
+ * `damaged` makes for data that cannot be decoded or needs more memory than a decoder may take, `missing-program`, and
+ * what the stream throws. Returning the iterator early ends the program and the stream.
  */
 export async function* decompress(
   compression: Compression,
@@ -44,34 +46,38 @@ export async function* decompress(
 }
 
 /**
- * The same for much output, as a package's payload is: pushed as it comes, in views (whoever keeps
- * bytes copies them). What `push` throws ends it and passes.
+ * Decodes a stream by programs of which the last writes into a file, so that the data does not pass through this process.
+ * They may stop reading early. Errors as of `decompress`, and `no-space` when the file's disk is full.
+ * @param file descriptor of the open file
+ * @param folder for the pipes between the programs
  */
-export async function decompressInto(
-  push: (bytes: Uint8Array) => void,
-  compression: Compression,
+export async function decodeToFile(
+  decoders: readonly Decoder[],
   body: AsyncIterable<Uint8Array>,
-  decoders: Decoders,
+  programs: Programs,
   damaged: (why: string) => Failure,
+  file: number,
+  folder: string,
 ): Promise<void> {
-  const program = programFor(compression, decoders.xz);
-  if (program !== undefined) return decodeBy(program, push, body, decoders.programs, damaged);
-  for await (const chunk of decompress(compression, body, decoders, damaged)) {
-    push(chunk);
-    collectAfter(chunk.length);
-  }
-}
-
-/**
- * What writes a part of such a stream and nothing else; undefined where there is nothing that can.
- * Bytes that nobody wants cost least where they are made.
- */
-export function partDecoder(compression: Compression, { xzPart }: Decoders): Decoders['xzPart'] {
-  return compression === 'xz' || compression === 'lzma' ? xzPart : undefined;
+  let broken: { readonly by: unknown } | undefined;
+  const running = await programs.startPipeline(decoders, file, folder);
+  void feed(body, running.stdin, (by) => {
+    broken = { by };
+    running.kill();
+  });
+  const endings = await running.ended;
+  if (broken !== undefined) throw broken.by;
+  // A program that the next one stopped by reading no more did nothing wrong.
+  const failed = endings.findIndex(
+    ({ status, signal }, index) =>
+      status !== 0 && !(signal === 'SIGPIPE' && endings[index + 1]?.status === 0),
+  );
+  const [decoder, ending] = [decoders[failed], endings[failed]];
+  if (decoder && ending) judge(decoder, ending, damaged);
 }
 
 /** The program that decodes it; undefined where Node does it by itself. */
-function programFor(compression: Compression, xz: Invocation): Invocation | undefined {
+function programFor(compression: Compression, xz: Decoder): Decoder | undefined {
   switch (compression) {
     case 'bzip2':
       return { program: 'bzip2', args: ['-dc'] };
@@ -79,7 +85,7 @@ function programFor(compression: Compression, xz: Invocation): Invocation | unde
     case 'lzma':
       return xz;
     case 'zstd':
-      return zstdInNode() ? undefined : { program: 'zstd', args: ['-dc', '--long=31'] };
+      return zstdInNode() ? undefined : { program: 'zstd', args: ['-dc', '--memory=128MB'] };
     case 'lz4':
       return { program: 'lz4', args: ['-dc'] };
     case 'lzo':
@@ -99,12 +105,12 @@ export function nodeHasZstd(): boolean {
   return 'createZstdDecompress' in zlib;
 }
 
-/** The window is as large as rpm's own reader allows. */
+/** The window is at most 128 MiB (2^27). */
 function zstdInNode(): Transform | undefined {
   const create: unknown = Reflect.get(zlib, 'createZstdDecompress');
   if (typeof create !== 'function') return undefined;
   const windowLogMax: unknown = Reflect.get(zlib.constants, 'ZSTD_d_windowLogMax');
-  return create({ params: { [windowLogMax as number]: 31 } }) as Transform;
+  return create({ params: { [windowLogMax as number]: 27 } }) as Transform;
 }
 
 async function* byZlib(
@@ -122,12 +128,12 @@ async function* byZlib(
 }
 
 async function* byProgram(
-  invocation: Invocation,
+  decoder: Decoder,
   body: AsyncIterable<Uint8Array>,
   programs: Programs,
   damaged: (why: string) => Failure,
 ): AsyncGenerator<Uint8Array> {
-  const running = await programs.start(invocation);
+  const running = await programs.start(decoder);
   let broken: unknown;
   void feed(body, running.stdin, (error) => {
     broken = error;
@@ -137,55 +143,26 @@ async function* byProgram(
     yield* running.stdout as AsyncIterable<Uint8Array>;
     const ending = await running.ended;
     if (broken !== undefined) throw broken;
-    judge(invocation, ending, damaged);
+    judge(decoder, ending, damaged);
   } finally {
     running.kill();
   }
 }
 
-/**
- * The same by one program. No space left for what it writes is `no-space`.
- * @param file open, where it writes by itself; `push` sees it a moment later
- */
-export async function decodeBy(
-  invocation: Decoding,
-  push: (bytes: Uint8Array) => void,
-  body: AsyncIterable<Uint8Array>,
-  programs: Programs,
-  damaged: (why: string) => Failure,
-  file?: number,
-): Promise<void> {
-  /** What went wrong on our side, first of all: it, and not the end of the program, is the reason. */
-  let broken: { readonly by: unknown } | undefined;
-  let running: Pouring | undefined;
-  const breakOff = (by: unknown) => {
-    broken ??= { by };
-    running?.kill();
-  };
-  const guarded = (bytes: Uint8Array) => {
-    if (broken !== undefined) return;
-    try {
-      push(bytes);
-    } catch (error) {
-      breakOff(error);
-    }
-  };
-  running = await programs.pour(invocation, guarded, file);
-  void feed(body, running.stdin, breakOff);
-  const ending = await running.ended;
-  if (broken !== undefined) throw broken.by;
-  judge(invocation, ending, damaged);
-}
-
 function judge(
-  { program }: Invocation,
+  { program }: Decoder,
   { status, signal, stderr }: Ending,
   damaged: (why: string) => Failure,
 ): void {
   if (status === 0) return;
-  const said = printable(stderr.trim().split('\n').at(-1) ?? '');
-  if (/No space left on device/.test(said)) throw noSpace(said);
-  throw damaged(said || `${program} ended with ${status ?? signal}`);
+  const said = stderr.trim().split('\n').map(printable);
+  const full = said.find((line) => /No space left on device/.test(line));
+  if (full !== undefined) throw noSpace(full);
+  if (said.some((line) => /memory (usage )?limit|too much memory/i.test(line))) {
+    const most = DECODER_MEMORY / 1024 / 1024;
+    throw damaged(`it needs more memory than the ${most} MiB that a decoder may take`);
+  }
+  throw damaged(said.at(-1) || `${program} ended with ${status ?? signal}`);
 }
 
 /** For a reader that works on a piece while it asks for the next one, when the memory of it may change. */
@@ -193,7 +170,7 @@ async function* copies(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arr
   for await (const bytes of body) yield Buffer.from(bytes);
 }
 
-/** Each piece is with the program before the next one is asked for. `broken` is told of what ends the body. */
+/** Writes each piece before it asks for the next one. `broken` gets the error that ends the body. */
 async function feed(
   body: AsyncIterable<Uint8Array>,
   stdin: Writable,
@@ -209,7 +186,7 @@ async function feed(
   }
 }
 
-/** Whether the program took it: one that stopped reading says by its exit status why. */
+/** Whether the program took it: the exit status of one that stopped reading says why. */
 function written(stdin: Writable, bytes: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => stdin.write(bytes, (error) => resolve(!error)));
 }

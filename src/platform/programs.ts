@@ -1,11 +1,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { accessSync, closeSync, constants, openSync, rmSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { Failure, isSystemError } from '../failure.ts';
-import { follow } from './follow.ts';
-import { openOutlet } from './outlet.ts';
 
 export interface Invocation {
   /** A name looked up on PATH, or an absolute path. */
@@ -29,28 +26,38 @@ export interface Ending {
   readonly stderr: string;
 }
 
-export interface Pouring {
+export interface Running {
   readonly stdin: Writable;
+  readonly stdout: Readable;
   readonly pid: number;
   /** Resolves when the program has ended and its output is closed; never rejects. */
   readonly ended: Promise<Ending>;
   kill(): void;
 }
 
-export interface Running extends Pouring {
-  readonly stdout: Readable;
+/** Programs of which each reads what the one before writes. */
+export interface Pipeline {
+  /** Of the first program. */
+  readonly stdin: Writable;
+  /** Resolves when all have ended, in their order; never rejects. */
+  readonly ended: Promise<readonly Ending[]>;
+  kill(): void;
 }
 
 export interface Programs {
   /** Starts a program whose input and output are streams. Rejects with `missing-program`. */
   start(invocation: Invocation): Promise<Running>;
   /**
-   * The same for much output: it is pushed as it comes, in views into a buffer that is used again. `push`
-   * must not throw. `ended` resolves after the last of it. Rejects with `missing-program`.
-   * @param file open for reading too, where the program writes by itself; `push` sees it a moment later. When it
-   *   cannot be read, and only then, `ended` rejects
+   * Starts programs that hand their data to each other without this process, and the last of them to a file.
+   * Rejects with `missing-program`; then none of them runs.
+   * @param output descriptor of the open file
+   * @param folder where the pipes between them may have a name for a moment
    */
-  pour(invocation: Invocation, push: (bytes: Uint8Array) => void, file?: number): Promise<Pouring>;
+  startPipeline(
+    invocations: readonly Invocation[],
+    output: number,
+    folder: string,
+  ): Promise<Pipeline>;
   /**
    * Runs a program to its end with its whole standard output as bytes. `input` is what it gets, in one
    * piece or in several. Rejects with `missing-program`.
@@ -62,11 +69,18 @@ export interface Programs {
   find(program: string): string | undefined;
 }
 
-interface Begun {
-  readonly child: ChildProcessByStdio<Writable, Readable | null, Readable>;
+interface Started {
+  readonly child: ChildProcessByStdio<Writable | null, Readable | null, Readable>;
   readonly ended: Promise<Ending>;
   kill(): void;
 }
+
+/** Where a program's input and output are: streams of this process, or open files. */
+interface Descriptors {
+  readonly input: 'pipe' | number;
+  readonly output: 'pipe' | number;
+}
+const STREAMS: Descriptors = { input: 'pipe', output: 'pipe' };
 
 const KEPT_OF_STDERR = 64 * 1024;
 
@@ -75,8 +89,7 @@ export function systemPrograms(
   env: Readonly<Record<string, string | undefined>>,
   packages: Readonly<Record<string, string>> = PACKAGES,
 ): Programs {
-  /** @param outlet where standard output goes; then there is no `stdout` */
-  const begin = (invocation: Invocation, outlet?: Socket | number): Promise<Begun> =>
+  const begin = (invocation: Invocation, descriptors: Descriptors): Promise<Started> =>
     new Promise((resolve, reject) => {
       const { program, args, cwd, signal } = invocation;
       if (signal?.aborted) return reject(signal.reason);
@@ -90,15 +103,15 @@ export function systemPrograms(
           LANGUAGE: '',
           ...invocation.env,
         },
-        stdio: ['pipe', outlet ?? 'pipe', 'pipe'],
+        stdio: [descriptors.input, descriptors.output, 'pipe'],
         detached: invocation.group ?? false,
-      }) as Begun['child'];
+      }) as Started['child'];
       let stderr = Buffer.alloc(0);
       child.stderr.on('data', (chunk: Buffer) => {
         stderr = Buffer.concat([stderr, chunk]).subarray(-KEPT_OF_STDERR);
       });
       // A program that stops reading early is judged by its exit status, not by our broken pipe.
-      child.stdin.on('error', () => {});
+      child.stdin?.on('error', () => {});
       const kill = () => {
         if (invocation.group && child.pid !== undefined) killGroup(child.pid);
         else child.kill('SIGKILL');
@@ -118,35 +131,37 @@ export function systemPrograms(
     });
 
   const start = async (invocation: Invocation): Promise<Running> => {
-    const { child, ended, kill } = await begin(invocation);
-    const stdout = child.stdout as Readable;
-    return { stdin: child.stdin, stdout, pid: child.pid as number, ended, kill };
+    const { child, ended, kill } = await begin(invocation, STREAMS);
+    const { stdin, stdout } = child as ChildProcessByStdio<Writable, Readable, Readable>;
+    return { stdin, stdout, pid: child.pid as number, ended, kill };
   };
 
   return {
     start,
-    pour: async (invocation, push, file) => {
-      if (file !== undefined) {
-        const { child, ended, kill } = await begin(invocation, file);
-        const follower = follow(file, push);
-        const all = ended.then((ending) => {
-          follower.finish();
-          return ending;
-        });
-        return { stdin: child.stdin, pid: child.pid as number, ended: all, kill };
-      }
-      const outlet = await openOutlet(push);
+    startPipeline: async (invocations, output, folder) => {
+      const [, ...later] = invocations;
+      const pipes: Pipe[] = [];
+      const started: Started[] = [];
+      const kill = () => {
+        for (const one of started) one.kill();
+      };
       try {
-        const { child, ended, kill } = await begin(invocation, outlet.inlet);
-        const all = Promise.all([ended, outlet.ended]).then(([ending]) => ending);
-        return { stdin: child.stdin, pid: child.pid as number, ended: all, kill };
+        for (const index of later.keys()) {
+          pipes.push(await openPipe(join(folder, `pipe-${index}`), begin));
+        }
+        for (const [index, invocation] of invocations.entries()) {
+          const input = pipes[index - 1]?.reader ?? 'pipe';
+          started.push(await begin(invocation, { input, output: pipes[index]?.writer ?? output }));
+        }
       } catch (error) {
-        outlet.close();
+        kill();
         throw error;
       } finally {
-        // The program has its own by now; the output ends when nobody holds this end any more.
-        outlet.inlet.destroy();
+        // The programs have their own by now: each reads to the end of what the one before it writes.
+        for (const { reader, writer } of pipes) [reader, writer].forEach(closeSync);
       }
+      const stdin = started[0]?.child.stdin as Writable;
+      return { stdin, ended: Promise.all(started.map(({ ended }) => ended)), kill };
     },
     run: async (invocation) => {
       const running = await start(invocation);
@@ -163,6 +178,30 @@ export function systemPrograms(
       return folders.map((folder) => join(folder, program)).find(isExecutable);
     },
   };
+}
+
+interface Pipe {
+  readonly reader: number;
+  readonly writer: number;
+}
+
+/** A pipe as the system has it: Node itself can only make sockets. Its name is gone when this returns. */
+async function openPipe(
+  path: string,
+  begin: (invocation: Invocation, descriptors: Descriptors) => Promise<Started>,
+): Promise<Pipe> {
+  const made = await begin({ program: 'mkfifo', args: ['--mode=600', path] }, STREAMS);
+  const { status, stderr } = await made.ended;
+  if (status !== 0) throw new Error(`mkfifo ended with ${status}: ${stderr.trim()}`);
+  // Opening one end waits for the other (fifo(7)), unless it is for reading and non-blocking.
+  const opener = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const writer = openSync(path, constants.O_WRONLY);
+    return { writer, reader: openSync(path, constants.O_RDONLY) };
+  } finally {
+    closeSync(opener);
+    rmSync(path);
+  }
 }
 
 function killGroup(leader: number): void {

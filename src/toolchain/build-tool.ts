@@ -1,10 +1,10 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
 import { fetchSources, type Timeouts } from './fetch-sources.ts';
-import type { Edit, Recipe } from './recipes.ts';
+import type { Companion, Recipe } from './recipes.ts';
 import type { ToolSource } from './sources.ts';
 import { versionIn } from './version.ts';
 
@@ -32,7 +32,6 @@ export async function buildTool(
   const [source, build, finished] = [join(work, 'source'), join(work, 'build'), join(work, 'tool')];
   options.stage('sources');
   await fetchSources(platform, recipe, options.sources, source, options);
-  for (const edit of recipe.edits ?? []) await change(source, edit, recipe);
   options.stage('configure');
   await cmake(platform, recipe, ['-S', source, '-B', build, ...recipe.cmake]);
   options.stage('compile');
@@ -41,23 +40,47 @@ export async function buildTool(
   options.stage('check');
   await collect(platform, join(build, recipe.target), finished);
   await checkVersion(platform, recipe, join(finished, 'bin', recipe.target));
+  if (recipe.companion) {
+    await cmake(platform, recipe, ['--build', build, '--target', recipe.companion.target]);
+    await compile(platform, recipe, recipe.companion, { source, build, finished });
+  }
   return finished;
 }
 
-async function change(source: string, { file, from, to }: Edit, recipe: Recipe): Promise<void> {
-  const path = join(source, file);
-  const pieces = (await readFile(path, 'utf8')).split(from);
-  if (pieces.length !== 2) {
-    const { tool, version } = recipe;
-    throw failed(`The source of ${tool} ${version} is not the expected one: see ${file}.`);
-  }
-  await writeFile(path, pieces.join(to));
+async function compile(
+  platform: Ports,
+  recipe: Recipe,
+  { name, source: text, library, headers }: Companion,
+  folders: { readonly source: string; readonly build: string; readonly finished: string },
+): Promise<void> {
+  const file = join(folders.build, `${name}.c`);
+  const program = join(folders.finished, 'bin', name);
+  await writeFile(file, text);
+  const answer = await platform.programs.run({
+    program: 'cc',
+    args: [
+      '-O2',
+      `-I${join(folders.source, headers)}`,
+      '-o',
+      program,
+      file,
+      join(folders.build, library),
+      '-pthread',
+    ],
+    signal: platform.interrupted,
+    group: true,
+  });
+  if (answer.status === 0) return;
+  throw failed(`${name} cannot be built with ${recipe.tool}: ${firstError(answer.stderr)}.`);
 }
 
 async function cmake(platform: Ports, recipe: Recipe, args: readonly string[]): Promise<void> {
   const answer = await platform.programs.run({
-    ...{ program: 'cmake', args, signal: platform.interrupted, group: true },
+    program: 'cmake',
+    args,
     env: { DESTDIR: undefined, CMAKE_GENERATOR: 'Unix Makefiles' },
+    signal: platform.interrupted,
+    group: true,
   });
   if (answer.status === 0) return;
   const said = firstError(`${answer.stderr}\n${answer.stdout.toString('utf8')}`);

@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Failure } from '../failure.ts';
-import type { OutputPart } from '../platform/decompress.ts';
+import { type ByteRange, DECODER_MEMORY, type Decoder } from '../platform/decompress.ts';
 import type { Platform } from '../platform/platform.ts';
-import type { Invocation } from '../platform/programs.ts';
+import { RANGE_DECODER } from './decode-range.ts';
 import type { Origin } from './pahole.ts';
-import { OUTPUT_PART } from './recipes.ts';
 import { versionIn } from './version.ts';
 
 export interface Xz {
@@ -12,19 +13,22 @@ export interface Xz {
   /** `5.8.3` */
   readonly version: string;
   readonly origin: Origin;
-  /** Whether it writes no more than a part of its output when it is told to, as the one that we build does. */
-  readonly writesParts: boolean;
+  /** What cuts a range out of what it decodes: `xz-range` instead of it, `dd` behind it, or nothing. */
+  readonly cutter: Cutter;
 }
 
-/** From here on decoding takes two thirds of the time that it took before. */
+export type Cutter =
+  | { readonly kind: 'decoder'; readonly path: string }
+  | { readonly kind: 'dd'; readonly path: string }
+  | { readonly kind: 'none' };
+
+/** From this version on decoding takes two thirds of the time that it took before. */
 export const FAST_XZ = '5.8';
 
+type Programs = Pick<Platform, 'programs'>;
+
 /** Asks an xz for its version. Throws `missing-program` when there is none or it does not run. */
-export async function inspectXz(
-  platform: Pick<Platform, 'programs'>,
-  path: string,
-  origin: Origin,
-): Promise<Xz> {
+export async function inspectXz(platform: Programs, path: string, origin: Origin): Promise<Xz> {
   const found = platform.programs.find(path);
   const answer = found && (await platform.programs.run({ program: found, args: ['--version'] }));
   const version = answer && answer.status === 0 && versionIn(answer.stdout.toString('utf8'));
@@ -35,7 +39,7 @@ export async function inspectXz(
       "Install the package 'xz-utils' (apt) or 'xz' (dnf).",
     );
   }
-  return { path: found, version, origin, writesParts: await writesParts(platform, found) };
+  return { path: found, version, origin, cutter: await cutterFor(platform, found) };
 }
 
 /** Eight bytes of text, packed by xz. */
@@ -43,16 +47,25 @@ const SAMPLE = Buffer.from(
   '/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=',
   'base64',
 );
+const SAMPLE_RANGE: ByteRange = { offset: 4, size: 3 };
 
-/** Asks it by what it does: one that does not know the variable says nothing about it. */
-async function writesParts(platform: Pick<Platform, 'programs'>, path: string): Promise<boolean> {
-  const command = decodeCommand({ path }, { first: 4, size: 3 });
-  const answer = await platform.programs.run({ ...command, input: SAMPLE });
-  return answer.status === 0 && answer.stdout.length === 3;
+async function cutterFor({ programs }: Programs, xz: string): Promise<Cutter> {
+  const decoder = join(dirname(xz), RANGE_DECODER);
+  if (existsSync(decoder)) {
+    const path = decoder;
+    const answer = await programs.run({ ...rangeDecoder(path, SAMPLE_RANGE), input: SAMPLE });
+    if (answer.status === 0 && answer.stdout.length === 3) return { kind: 'decoder', path };
+  }
+  // Other programs of that name do not know these options.
+  const path = programs.find('dd');
+  if (path === undefined) return { kind: 'none' };
+  const answer = await programs.run({ ...cutBehind(path, SAMPLE_RANGE), input: 'skipped?' });
+  const cuts = answer.status === 0 && answer.stdout.length === 3;
+  return cuts ? { kind: 'dd', path } : { kind: 'none' };
 }
 
 /** The machine's own xz. */
-export function systemXz(platform: Pick<Platform, 'programs'>): Promise<Xz> {
+export function systemXz(platform: Programs): Promise<Xz> {
   return inspectXz(platform, 'xz', 'system');
 }
 
@@ -61,24 +74,46 @@ export function systemXz(platform: Pick<Platform, 'programs'>): Promise<Xz> {
  * `--ignore-check`: the package's SHA-256 and the file's digest cover more than xz's own check,
  * which costs a quarter of the time. `--threads=1`: a payload of one block gains nothing from
  * threads, and from 5.6 on xz uses as many as there are cores when it is not told.
- * @param part of the output, where no more is to be written, which not every xz can do
  */
-export function decodeCommand(
-  xz: Pick<Xz, 'path'>,
-  part?: OutputPart,
-): Pick<Invocation, 'program' | 'args' | 'env'> {
+export function decodeCommand(xz: Pick<Xz, 'path'>): Decoder {
+  const limit = `--memlimit-decompress=${DECODER_MEMORY}`;
   return {
     program: xz.path,
-    args: ['--decompress', '--stdout', '--ignore-check', '--threads=1'],
-    env: part
-      ? { ...PLAIN_ENVIRONMENT, [OUTPUT_PART]: `${part.first}+${part.size}` }
-      : PLAIN_ENVIRONMENT,
+    args: ['--decompress', '--stdout', '--ignore-check', '--threads=1', limit],
+    env: PLAIN_ENVIRONMENT,
   };
+}
+
+/**
+ * The programs, one behind the other, that decode standard input and write a range of it to standard output.
+ * Undefined where nothing can cut.
+ */
+export function decodeRangeCommands(
+  xz: Pick<Xz, 'path' | 'cutter'>,
+  range: ByteRange,
+): readonly Decoder[] | undefined {
+  switch (xz.cutter.kind) {
+    case 'decoder':
+      return [rangeDecoder(xz.cutter.path, range)];
+    case 'dd':
+      return [decodeCommand(xz), cutBehind(xz.cutter.path, range)];
+    case 'none':
+      return undefined;
+  }
+}
+
+function rangeDecoder(program: string, { offset, size }: ByteRange): Decoder {
+  return { program, args: [offset, size, DECODER_MEMORY].map(String) };
+}
+
+/** Pieces of 256 KiB: with larger ones, or with pieces of 64 KiB, it takes longer. */
+function cutBehind(program: string, { offset, size }: ByteRange): Decoder {
+  const units = 'iflag=skip_bytes,count_bytes,fullblock';
+  return { program, args: ['bs=256K', units, `skip=${offset}`, `count=${size}`, 'status=none'] };
 }
 
 /** Options from the environment would come before ours, and some cannot be taken back. */
 export const PLAIN_ENVIRONMENT = {
   XZ_DEFAULTS: undefined,
   XZ_OPT: undefined,
-  [OUTPUT_PART]: undefined,
 } as const;

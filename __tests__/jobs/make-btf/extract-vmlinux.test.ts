@@ -44,12 +44,16 @@ async function extract(payloadDigest: string, changes: Tags = []) {
     [TAG.payloadDigest, { strings: [payloadDigest] }],
     [TAG.payloadDigestAlgorithm, { int32: [8] }],
   ];
-  const target = join(setting.fresh('room'), 'vmlinux');
+  const target = join(setting.fresh('kernel'), 'vmlinux');
   const { proven } = await extractVmlinux(
     stream(writePackage(writeHeader(tags, 63), ARCHIVE)),
     { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}` },
     target,
-    { programs: systemPrograms(process.env), xz: { program: 'xz', args: ['-dc'] } },
+    {
+      programs: systemPrograms(process.env),
+      xz: { program: 'xz', args: ['-dc'] },
+      xzRange: () => undefined,
+    },
     async () => {},
   );
   return { proven, content: readFileSync(target) };

@@ -6,7 +6,7 @@ import type { TrustOption } from '../../rpm/keys.ts';
 import { machineMemory } from '../../toolchain/memory.ts';
 import type { Profile } from '../../toolchain/pahole-arguments.ts';
 import type { Toolchain } from '../../toolchain/prepare.ts';
-import { decodeCommand } from '../../toolchain/xz.ts';
+import { decodeCommand, decodeRangeCommands } from '../../toolchain/xz.ts';
 import type { BuildContext } from './build-kernel.ts';
 import { PackageDownloader } from './package-downloader.ts';
 import { Semaphore } from './semaphore.ts';
@@ -62,7 +62,7 @@ export async function openBuildContext(
     decoders: {
       programs: platform.programs,
       xz: decodeCommand(tools.xz),
-      xzPart: tools.xz.writesParts ? (part) => decodeCommand(tools.xz, part) : undefined,
+      xzRange: (range) => decodeRangeCommands(tools.xz, range),
     },
     space: new Semaphore(workspace.capacity),
     memory: new Semaphore(forPahole * SHARE_FOR_PAHOLE),

@@ -2,7 +2,6 @@ import pMap from 'p-map';
 import type { FailureRecord, KernelRecord } from '../../archive/record.ts';
 import { RECORD_SCHEMA } from '../../archive/record.ts';
 import { asFailure } from '../../failure.ts';
-import { collectAll } from '../../platform/heap.ts';
 import type { Progress } from '../../report/progress.ts';
 import { bytes } from '../../report/units.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
@@ -69,8 +68,6 @@ export async function buildKernels(
       await writeFailed(output, record);
       task.end(`failed (${record.reason})`, record.message);
       return { state: 'failed', record, seconds: seconds() };
-    } finally {
-      collectAll(); // its BTF and its tarball, several times 4 MB
     }
   };
 

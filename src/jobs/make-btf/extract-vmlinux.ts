@@ -1,17 +1,19 @@
+import { closeSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Failure } from '../../failure.ts';
 import { printable } from '../../names.ts';
 import {
+  type ByteRange,
+  type Decoder,
   type Decoders,
-  decodeBy,
-  decompressInto,
-  type OutputPart,
-  partDecoder,
+  decodeToFile,
+  decompress,
 } from '../../platform/decompress.ts';
 import { beginningOf, CpioParser, type Member } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
 import { type Digest, TAG } from '../../rpm/tags.ts';
-import { VmlinuxFile } from './vmlinux-file.ts';
+import { digestVmlinux, type VmlinuxDigests, VmlinuxWriter } from './vmlinux-file.ts';
 
 /** The package and the file in it that are wanted. */
 export interface WantedPackage {
@@ -23,30 +25,37 @@ export interface WantedPackage {
   readonly otherVmlinuxPaths?: readonly string[];
 }
 
-/** What lay where the header places vmlinux was not vmlinux; it may lie elsewhere. */
-export class Misled extends Failure {}
+/** How payloads are decoded. */
+export interface PayloadDecoders extends Decoders {
+  /** Programs that decode xz and lzma and write a range of it; undefined where there are none. */
+  readonly xzRange: (range: ByteRange) => readonly Decoder[] | undefined;
+}
 
 export interface Vmlinux {
   readonly head: PackageHead;
   readonly size: number;
   readonly sha256: string;
-  /** Whether the header has a digest of the file, which then was right, by an algorithm that proves it. */
+  /** Whether the header has a digest of the file by an algorithm that proves it: it was right then. */
   readonly proven: boolean;
 }
 
+/** The largest vmlinux seen is below 1 GB, the largest debuginfo package unpacks to less than 10 GB. */
+const MOST_VMLINUX = 4e9;
+const MOST_UNPACKED = 64e9;
+
 /**
- * Takes vmlinux out of a package as it comes: RPM head, payload, cpio, one member, into `target`.
- * `admit` sees the head before anything of the payload is decoded: to refuse the package, and to
- * wait for the space that vmlinux will take. Where the header tells the place and the digest of vmlinux, a
- * decoder that can writes nothing else, and the digest says whether it was right. Throws `no-vmlinux` or
- * `corrupt-package`, which is `Misled` for such a decoder; whether the package is the one that the repository
- * promised is for the caller to say, who has its sum.
+ * Takes vmlinux out of a package while it is downloaded: RPM head, payload, cpio, one member, into `target`.
+ * Where the header tells the place of vmlinux and a strong digest of it, other programs write just that range of the
+ * payload, and the digest proves it. Any other package is unpacked here, and the digest of its payload must be right.
+ * Throws `no-vmlinux`, `corrupt-package`, `no-space` and what `admit` throws. Whether the package is the one that the
+ * repository promises is up to the caller, who has its checksum.
+ * @param admit gets the head before the payload is decoded: to check its signature, and to wait for space
  */
 export async function extractVmlinux(
   bytes: AsyncIterable<Uint8Array>,
   wanted: WantedPackage,
   target: string,
-  decoders: Decoders,
+  decoders: PayloadDecoders,
   admit: (head: PackageHead, vmlinux: PackageFile) => Promise<void>,
 ): Promise<Vmlinux> {
   const head = await readPackageHead(bytes);
@@ -56,34 +65,58 @@ export async function extractVmlinux(
   }
   const entry = findVmlinux(head.files, wanted);
   if (!entry) throw noVmlinux(wanted);
-  const { path } = entry;
+  checkSizes(head, entry);
   await admit(head, entry);
 
-  const file = new VmlinuxFile(target, entry.digest?.algorithm);
+  const strong = isStrong(entry.digest);
+  const programs = strong ? rangePrograms(head, entry, decoders) : undefined;
   const damaged = (why: string) =>
     new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
   // The header's digest of vmlinux ties it to the header as well as that of the payload would.
-  const strong = isStrong(entry.digest);
   const body = head.body(strong ? 'not-needed' : 'checked');
-  const part = strong ? partOf(head, entry) : undefined;
-  const decoding = part && partDecoder(head.payload.compressor, decoders)?.(part);
+  const payload: Payload = { head, entry, body, target, decoders, damaged };
+  const file = programs ? await readRange(payload, programs) : await readArchive(payload);
+  const { digest } = entry;
+  if (digest && digest.hex !== file.stated) throw wrongDigest(digest, file.stated);
+  return { head, size: file.size, sha256: file.sha256, proven: strong };
+}
+
+interface Payload {
+  readonly head: PackageHead;
+  /** Of vmlinux. */
+  readonly entry: PackageFile;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly target: string;
+  readonly decoders: PayloadDecoders;
+  readonly damaged: (why: string) => Failure;
+}
+
+type Extracted = VmlinuxDigests & { readonly size: number };
+
+async function readRange(payload: Payload, programs: readonly Decoder[]): Promise<Extracted> {
+  const { entry, body, target, decoders, damaged } = payload;
+  const file = openSync(target, 'wx', 0o600);
   try {
-    if (decoding === undefined) {
-      const choose = (member: Member) => (member.holds(path) ? file : undefined);
-      const cpio = new CpioParser(head.files, choose);
-      const push = (bytes: Uint8Array) => cpio.push(bytes);
-      await decompressInto(push, head.payload.compressor, body, decoders, damaged);
-      cpio.finish();
-    } else {
-      const { programs } = decoders;
-      const see = (bytes: Uint8Array) => file.written(bytes);
-      await decodeBy(decoding, see, body, programs, damaged, file.descriptor);
+    await decodeToFile(programs, body, decoders.programs, damaged, file, dirname(target));
+  } finally {
+    closeSync(file);
+  }
+  const extracted = await digestVmlinux(target, algorithmOf(entry));
+  if (extracted.size === entry.size) return extracted;
+  throw damaged(`it ends after ${extracted.size} of the ${entry.size} bytes of vmlinux`);
+}
+
+async function readArchive(payload: Payload): Promise<Extracted> {
+  const { head, entry, body, target, decoders, damaged } = payload;
+  const file = new VmlinuxWriter(target, algorithmOf(entry));
+  try {
+    const choose = (member: Member) => (member.holds(entry.path) ? file : undefined);
+    const cpio = new CpioParser(head.files, choose);
+    for await (const bytes of decompress(head.payload.compressor, body, decoders, damaged)) {
+      cpio.push(bytes);
     }
-    const { sha256, digest } = file.digests();
-    if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);
-    return { head, size: file.size, sha256, proven: strong };
-  } catch (error) {
-    throw decoding && isCorrupt(error) ? new Misled(error.reason, error.message) : error;
+    cpio.finish();
+    return { size: file.size, ...file.digests() };
   } finally {
     file.close();
   }
@@ -101,22 +134,38 @@ function findVmlinux(
   return undefined;
 }
 
-/** Where vmlinux lies in the unpacked payload, as far as the header tells. */
-function partOf(
-  { files, header }: PackageHead,
+function algorithmOf({ digest }: PackageFile): string {
+  return digest?.algorithm ?? 'sha256';
+}
+
+/** By the header, before a byte is unpacked: the archive cannot hold more than the header says. */
+function checkSizes({ files }: PackageHead, vmlinux: PackageFile): void {
+  const unpacked = files.reduce((sum, { size }) => sum + size, 0);
+  const [what, size, most] =
+    vmlinux.size > MOST_VMLINUX
+      ? (['vmlinux', vmlinux.size, MOST_VMLINUX] as const)
+      : (['the package', unpacked, MOST_UNPACKED] as const);
+  if (size <= most) return;
+  throw new Failure(
+    'corrupt-package',
+    `By its header ${what} unpacks to ${size} bytes, and at most ${most} are accepted.`,
+  );
+}
+
+/** The programs that write vmlinux and nothing else; undefined where the header does not tell where it lies. */
+function rangePrograms(
+  { files, header, payload }: PackageHead,
   { index, size }: PackageFile,
-): OutputPart | undefined {
-  const first = beginningOf(files, index, header.has(TAG.longFileSizes));
-  return first === undefined ? undefined : { first, size };
+  { xzRange }: PayloadDecoders,
+): readonly Decoder[] | undefined {
+  if (payload.compressor !== 'xz' && payload.compressor !== 'lzma') return undefined;
+  const offset = beginningOf(files, index, header.has(TAG.longFileSizes));
+  return offset === undefined ? undefined : xzRange({ offset, size });
 }
 
 /** MD5, as rpm had it before 4.14, and SHA-1 prove nothing any more. */
 function isStrong(digest: Digest | undefined): boolean {
   return digest !== undefined && !['md5', 'sha1'].includes(digest.algorithm);
-}
-
-function isCorrupt(error: unknown): error is Failure {
-  return error instanceof Failure && error.reason === 'corrupt-package';
 }
 
 function wrongDigest({ algorithm, hex }: Digest, actual: string): Failure {

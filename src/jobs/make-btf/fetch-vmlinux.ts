@@ -1,24 +1,27 @@
 import { rm } from 'node:fs/promises';
 import type { Verification } from '../../archive/record.ts';
 import { Failure } from '../../failure.ts';
-import type { Decoders } from '../../platform/decompress.ts';
+import type { ByteRange } from '../../platform/decompress.ts';
+import { DECODER_MEMORY } from '../../platform/decompress.ts';
 import type { PackageHead } from '../../rpm/package.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import { headerChecksumOf } from '../../sources/package-start.ts';
-import { extractVmlinux, Misled, type Vmlinux } from './extract-vmlinux.ts';
+import { extractVmlinux, type PayloadDecoders, type Vmlinux } from './extract-vmlinux.ts';
 import { PackageBytes } from './package-bytes.ts';
 import type { PackageDownloader } from './package-downloader.ts';
 import type { Semaphore } from './semaphore.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
-/** What context needs: where packages come from, who vouches for them, and directory for vmlinux. */
+/** What fetching a package needs. */
 export interface FetchContext {
   downloader(kernel: KernelPackage): PackageDownloader;
   /** Checks the package's signature by the policy that the user chose; throws what that policy forbids. */
   verifySignature(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']>;
-  readonly decoders: Decoders;
-  /** Bytes that all vmlinux at work may take together. */
+  readonly decoders: PayloadDecoders;
+  /** Bytes of disk that the vmlinux files of all kernels in work may take together. */
   readonly space: Semaphore;
+  /** Bytes of memory that all decoders and pahole processes may take together. */
+  readonly memory: Semaphore;
   readonly interrupted: AbortSignal;
 }
 
@@ -31,11 +34,10 @@ export interface FetchedVmlinux {
 }
 
 /**
- * Fetches a package and takes its vmlinux into `target`. When what came is not what the repository
- * promises, the package is fetched again from others before it is `checksum-mismatch`. What is wrong
- * with the right bytes is the package's own fault, and no second try would mend it: but for one whose
- * members lie otherwise than its header says, which is read again from its beginning. Where repositories list
- * other bytes under the same name, these are tried when no mirror has the first ones.
+ * Downloads a package and takes its vmlinux into `target`. A package with other bytes than the repository promises is
+ * downloaded again from other mirrors, before it is `checksum-mismatch`. A package with the right bytes is downloaded
+ * again for one reason only: vmlinux did not lie where the header places it, so that all of the payload must be read.
+ * Where repositories list other bytes under the same name, these are tried when no mirror has the first ones.
  */
 export async function fetchVmlinux(
   context: FetchContext,
@@ -73,14 +75,16 @@ async function fetchPackage(
   stopwatch: Stopwatch,
 ): Promise<FetchedVmlinux> {
   const downloader = context.downloader(kernel);
-  for (let { decoders } = context; ; ) {
+  for (let mayCut = true; ; ) {
+    const attempt = new Attempt(context, kernel, downloader, target, stopwatch, mayCut);
     try {
-      const attempt = new Attempt({ ...context, decoders }, kernel, downloader, target, stopwatch);
       return await attempt.run();
     } catch (error) {
-      const misled = error instanceof Misled;
-      if (!misled && !(isMismatch(error) && downloader.canTryAgain)) throw error;
-      if (misled) decoders = { ...decoders, xzPart: undefined };
+      if (!(error instanceof Failure)) throw error;
+      const wrongPlace = attempt.cut && error.reason === 'corrupt-package';
+      const wrongBytes = isMismatch(error) && downloader.canTryAgain;
+      if (!wrongPlace && !wrongBytes) throw error;
+      if (wrongPlace) mayCut = false;
       await rm(target, { force: true });
     }
   }
@@ -93,7 +97,11 @@ class Attempt {
   readonly #stopwatch: Stopwatch;
   readonly #downloader: PackageDownloader;
   readonly #bytes: PackageBytes;
-  #release = () => {};
+  readonly #mayCut: boolean;
+  /** Whether other programs took vmlinux out of the payload, by the place that the header tells. */
+  cut = false;
+  #releaseSpace = () => {};
+  #releaseMemory = () => {};
   #signature: Verification['signature'] = { status: 'off' };
 
   constructor(
@@ -102,7 +110,9 @@ class Attempt {
     downloader: PackageDownloader,
     target: string,
     stopwatch: Stopwatch,
+    mayCut: boolean,
   ) {
+    this.#mayCut = mayCut;
     this.#context = context;
     this.#kernel = kernel;
     this.#target = target;
@@ -134,27 +144,35 @@ class Attempt {
           file: vmlinux.proven,
           signature: this.#signature,
         },
-        release: this.#release,
+        release: this.#releaseSpace,
       };
     } catch (error) {
-      this.#release();
+      this.#releaseSpace();
       throw error;
     } finally {
+      this.#releaseMemory();
       await this.#bytes.close();
     }
   }
 
   /** Damaged bytes break the decoder before the end: the sum of the whole says whose fault it is. */
   async #extract(): Promise<Vmlinux> {
-    const { decoders, space, interrupted } = this.#context;
+    const { decoders, space, memory, interrupted } = this.#context;
     const admit = async (head: PackageHead, file: { readonly size: number }) => {
       this.#signature = await this.#context.verifySignature(head, this.#kernel);
-      this.#release = await space.acquire(file.size, interrupted);
+      this.#releaseSpace = await space.acquire(file.size, interrupted);
+      this.#releaseMemory = await memory.acquire(DECODER_MEMORY, interrupted);
     };
     try {
       const { nvra, vmlinuxPath, otherVmlinuxPaths = [] } = this.#kernel;
       const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths };
-      const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, decoders, admit);
+      const xzRange = (range: ByteRange) => {
+        const programs = this.#mayCut ? decoders.xzRange(range) : undefined;
+        this.cut = programs !== undefined;
+        return programs;
+      };
+      const counted = { ...decoders, xzRange };
+      const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, counted, admit);
       await this.#verify(vmlinux.head);
       return vmlinux;
     } catch (error) {

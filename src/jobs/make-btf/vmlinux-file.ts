@@ -1,39 +1,59 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { MemberSink } from '../../rpm/cpio.ts';
 
-/**
- * Writes vmlinux into a new file and hashes it: SHA-256, and the algorithm of the header's digest where that is
- * another one. Writing is synchronous: to memory or the page cache it costs less than waiting for it.
- */
-export class VmlinuxFile implements MemberSink {
-  /** The open file, for a program that writes to it directly. */
-  readonly descriptor: number;
+/** Lower-case hex. */
+export interface VmlinuxDigests {
+  readonly sha256: string;
+  /** By the algorithm of the header's digest. */
+  readonly stated: string;
+}
+
+/** SHA-256, and the algorithm of the header's digest where that is another one. */
+class Digester {
   readonly #sha256 = createHash('sha256');
-  readonly #other;
-  #size = 0;
+  readonly #stated: Hash | undefined;
+  size = 0;
+
+  constructor(algorithm: string) {
+    this.#stated = algorithm === 'sha256' ? undefined : createHash(algorithm);
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#sha256.update(bytes);
+    this.#stated?.update(bytes);
+    this.size += bytes.length;
+  }
+
+  digests(): VmlinuxDigests {
+    const sha256 = this.#sha256.digest('hex');
+    return { sha256, stated: this.#stated?.digest('hex') ?? sha256 };
+  }
+}
+
+/**
+ * Writes vmlinux into a new file as it comes out of the archive, and hashes it. Writing is synchronous: to memory or
+ * the page cache it costs less than waiting for it.
+ */
+export class VmlinuxWriter implements MemberSink {
+  readonly #file: number;
+  readonly #digester: Digester;
   #open = true;
 
   /** @param algorithm of the header's digest of the file */
-  constructor(path: string, algorithm = 'sha256') {
-    this.descriptor = openSync(path, 'wx+', 0o600);
-    this.#other = algorithm === 'sha256' ? undefined : createHash(algorithm);
+  constructor(path: string, algorithm: string) {
+    this.#file = openSync(path, 'wx', 0o600);
+    this.#digester = new Digester(algorithm);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#digester.size;
   }
 
   data(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor, bytes, at);
-    this.written(bytes);
-  }
-
-  /** Hashes the next bytes, which another process wrote to the file. */
-  written(bytes: Uint8Array): void {
-    this.#sha256.update(bytes);
-    this.#other?.update(bytes);
-    this.#size += bytes.length;
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+    this.#digester.update(bytes);
   }
 
   end(): void {
@@ -42,13 +62,36 @@ export class VmlinuxFile implements MemberSink {
 
   /** Safe to call again. */
   close(): void {
-    if (this.#open) closeSync(this.descriptor);
+    if (this.#open) closeSync(this.#file);
     this.#open = false;
   }
 
-  /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
-  digests(): { readonly sha256: string; readonly digest: string } {
-    const sha256 = this.#sha256.digest('hex');
-    return { sha256, digest: this.#other?.digest('hex') ?? sha256 };
+  /** Once, after the end. */
+  digests(): VmlinuxDigests {
+    return this.#digester.digests();
   }
+}
+
+const PIECE = 1024 * 1024;
+
+/** Size and digests of a vmlinux that another program wrote. The next piece is read while one is hashed. */
+export async function digestVmlinux(
+  path: string,
+  algorithm: string,
+): Promise<VmlinuxDigests & { readonly size: number }> {
+  const digester = new Digester(algorithm);
+  const file = await open(path);
+  try {
+    let [current, next] = [Buffer.allocUnsafe(PIECE), Buffer.allocUnsafe(PIECE)];
+    for (let reading = file.read(current); ; ) {
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) break;
+      reading = file.read(next);
+      digester.update(current.subarray(0, bytesRead));
+      [current, next] = [next, current];
+    }
+  } finally {
+    await file.close();
+  }
+  return { size: digester.size, ...digester.digests() };
 }

@@ -1,10 +1,11 @@
-/** xz writes vmlinux, and nothing else, into its file: where it can, and where the header is right about it. */
+/** vmlinux alone is written into its file, past this process: where something can cut, and where the header is right about it. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serveFolder } from '../../../src/download/static-server.ts';
 import type { KernelResult } from '../../../src/jobs/make-btf/build-kernels.ts';
+import { systemPrograms } from '../../../src/platform/programs.ts';
 import { TAG } from '../../../src/rpm/tags.ts';
 import { readPackage } from '../../rpm/read.ts';
 import {
@@ -16,7 +17,6 @@ import {
   writeHeader,
   writePackage,
 } from '../../rpm/write.ts';
-import { XZ_WITH_PARTS } from '../../toolchain/programs.ts';
 import {
   build,
   demoVmlinux,
@@ -34,11 +34,16 @@ const setting = makeSetting();
 const vmlinux = demoVmlinux();
 const modules = (number: number) => `/usr/lib/debug/lib/modules/${unameOf(number)}`;
 
-/** It writes down what it is told. */
-const log = join(setting.fresh('log'), 'told');
-const xz = join(setting.fresh('bin'), 'xz');
-const telling = `\necho "\${XZ_OUTPUT_PART:-all}" >> '${log}'\n`;
-writeFileSync(xz, XZ_WITH_PARTS.replace('\n', telling), { mode: 0o755 });
+/** The machine's own programs, in a folder that comes first on PATH; each time dd cuts, its place and size are logged. */
+const bin = setting.fresh('bin');
+const log = join(setting.fresh('log'), 'ranges');
+const dd = execFileSync('which', ['dd']).toString().trim();
+const logging = `#!/bin/sh
+case "$*" in *skip=4*count=3*) ;; *) echo "$3 $4" >> '${log}' ;; esac
+exec ${dd} "$@"
+`;
+writeFileSync(join(bin, 'dd'), logging, { mode: 0o755 });
+const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
 
 /** A package with a module before vmlinux in its header; in its payload the members lie as `order` has them. */
 function written(
@@ -91,35 +96,40 @@ const root = makeMirror(setting.fresh('mirror'), contents, (packages) => {
 });
 const server = await serveFolder(root);
 afterAll(() => server.close());
-const platform = realPlatform();
+const platform = realPlatform({ env, programs: systemPrograms(env) });
+
+/** The same without a program that can cut. */
+const blunt = realPlatform({
+  programs: {
+    ...platform.programs,
+    find: (name) => (name === 'dd' ? undefined : platform.programs.find(name)),
+  },
+});
 const kernels = await kernelsOn(platform, server.url);
 
-async function buildOne(number: number, program: string, temp = setting.fresh('temp')) {
+async function buildOne(number: number, on = platform, temp = setting.fresh('temp')) {
   writeFileSync(log, '');
   const [result] = await build(
-    platform,
+    on,
     kernels.filter(({ uname }) => uname === unameOf(number)),
     { output: setting.fresh('output'), temp, mirrors: [server.url] },
-    { tools: { pahole: 'system', xz: program, sources: [], allowInstall: false } },
   );
-  return { result, told: readFileSync(log, 'utf8').trim().split('\n') };
+  return { result, ranges: readFileSync(log, 'utf8').split('\n').filter(Boolean) };
 }
 
 /** Where vmlinux is in the archive, by its own bytes. */
-async function partOf(number: number): Promise<string> {
+async function rangeOf(number: number): Promise<string> {
   const { archive } = await readPackage(readFileSync(join(packagesOf(root), rpmOf(number))));
-  return `${archive.indexOf(vmlinux)}+${vmlinux.length}`;
+  return `skip=${archive.indexOf(vmlinux)} count=${vmlinux.length}`;
 }
 
-/** Of any package: the version of xz, whether it can, and then the package; its tarball is packed by the machine's own. */
-const asked = (...decoded: unknown[]) => ['all', '4+3', ...decoded];
-
-test('xz writes vmlinux and nothing else, and the BTF is the one that any xz gives', async () => {
-  const { result, told } = await buildOne(USUAL, xz);
-  expect(told).toEqual(asked(await partOf(USUAL)));
-  const plain = await buildOne(USUAL, 'system');
+test('vmlinux alone is cut out, and the record is the one that reading all of the archive gives', async () => {
+  const { result, ranges } = await buildOne(USUAL);
+  expect(ranges).toEqual([await rangeOf(USUAL)]);
+  const whole = await buildOne(USUAL, blunt);
+  expect(whole.ranges).toEqual([]);
   expect(result?.state).toBe('built');
-  expect(lasting(result)).toEqual(lasting(plain.result));
+  expect(lasting(result)).toEqual(lasting(whole.result));
 });
 
 /** What a record says but for how long it took and when. */
@@ -127,34 +137,34 @@ function lasting(result: KernelResult | undefined) {
   return { ...result?.record, stages: undefined, finishedAt: undefined };
 }
 
-test('a package whose members lie otherwise than its header says is read again from its beginning', async () => {
-  const { result, told } = await buildOne(SWAPPED, xz);
-  expect(told).toEqual(asked(expect.stringMatching(`^\\d{6,}\\+${vmlinux.length}$`), 'all'));
+test('a package whose members lie otherwise than its header says is read again, all of it', async () => {
+  const { result, ranges } = await buildOne(SWAPPED);
+  expect(ranges).toEqual([expect.stringMatching(`^skip=\\d{6,} count=${vmlinux.length}$`)]);
   expect(result).toMatchObject({
     state: 'built',
     record: { vmlinux: { sha256: createHash('sha256').update(vmlinux).digest('hex') } },
   });
 });
 
-test('one that is wrong from its beginning too fails once and for all', async () => {
-  const { result, told } = await buildOne(WRONG, xz);
-  expect(told).toEqual(asked(expect.stringContaining('+'), 'all'));
+test('one that is wrong in every way fails once and for all', async () => {
+  const { result, ranges } = await buildOne(WRONG);
+  expect(ranges).toHaveLength(1);
   expect(result).toMatchObject({
     state: 'failed',
     record: { reason: 'corrupt-package', message: expect.stringMatching(/vmlinux has the sha256/) },
   });
 });
 
-test('one without a digest of its vmlinux is read from its beginning at once', async () => {
-  const { result, told } = await buildOne(WEAK, xz);
-  expect(told).toEqual(asked('all'));
+test('one without a digest of its vmlinux is read whole at once', async () => {
+  const { result, ranges } = await buildOne(WEAK);
+  expect(ranges).toEqual([]);
   expect(result).toMatchObject({ state: 'built', record: { verified: { file: false } } });
 });
 
-test('a disk that is full while xz writes is said to be full', async () => {
+test('a disk that is full while vmlinux is written is said to be full', async () => {
   await onSmallDisk(setting, async (disk) => {
-    const { result, told } = await buildOne(USUAL, xz, disk);
-    expect(told).toEqual(asked(expect.stringContaining('+')));
+    const { result, ranges } = await buildOne(USUAL, platform, disk);
+    expect(ranges).toHaveLength(1);
     expect(result).toMatchObject({ state: 'failed', record: { reason: 'no-space' } });
   });
 });
