@@ -35,6 +35,7 @@ const env = {
   BTFHUB_PAHOLE: 'system',
   BTFHUB_XZ: 'system',
   BTFHUB_CACHE: 'none',
+  BTFHUB_SIGNATURE: 'off',
 };
 
 async function runs(line: string) {

@@ -1255,7 +1255,7 @@ var require_command = __commonJS({
         this._outputConfiguration = {
           writeOut: (str) => process7.stdout.write(str),
           writeErr: (str) => process7.stderr.write(str),
-          outputError: (str, write2) => write2(str),
+          outputError: (str, write3) => write3(str),
           getOutHelpWidth: () => process7.stdout.isTTY ? process7.stdout.columns : void 0,
           getErrHelpWidth: () => process7.stderr.isTTY ? process7.stderr.columns : void 0,
           getOutHasColors: () => useColor() ?? (process7.stdout.isTTY && process7.stdout.hasColors?.()),
@@ -3236,11 +3236,11 @@ Expecting one of '${allowedValues.join("', '")}'`);
           hasColors = this._outputConfiguration.getOutHasColors();
           helpWidth = this._outputConfiguration.getOutHelpWidth();
         }
-        const write2 = (str) => {
+        const write3 = (str) => {
           if (!hasColors) str = this._outputConfiguration.stripColor(str);
           return baseWrite(str);
         };
-        return { error: error2, write: write2, hasColors, helpWidth };
+        return { error: error2, write: write3, hasColors, helpWidth };
       }
       /**
        * Output help information for this command.
@@ -4075,7 +4075,7 @@ var require_scan = __commonJS({
 var require_parse = __commonJS({
   "node_modules/picomatch/lib/parse.js"(exports, module) {
     "use strict";
-    var constants6 = require_constants();
+    var constants7 = require_constants();
     var utils = require_utils();
     var {
       MAX_LENGTH,
@@ -4083,7 +4083,7 @@ var require_parse = __commonJS({
       REGEX_NON_SPECIAL_CHARS,
       REGEX_SPECIAL_CHARS_BACKREF,
       REPLACEMENTS
-    } = constants6;
+    } = constants7;
     var expandRange = (args, options3) => {
       if (typeof options3.expandRange === "function") {
         return options3.expandRange(...args, options3);
@@ -4292,7 +4292,7 @@ var require_parse = __commonJS({
       if (options3.maxExtglobRecursion === false) {
         return { risky: false };
       }
-      const max2 = typeof options3.maxExtglobRecursion === "number" ? options3.maxExtglobRecursion : constants6.DEFAULT_MAX_EXTGLOB_RECURSION;
+      const max2 = typeof options3.maxExtglobRecursion === "number" ? options3.maxExtglobRecursion : constants7.DEFAULT_MAX_EXTGLOB_RECURSION;
       const branches = splitTopLevel(body).map((branch) => branch.trim());
       if (branches.length > 1) {
         if (branches.some((branch) => branch === "") || branches.some((branch) => /^[*?]+$/.test(branch)) || hasRepeatedCharPrefixOverlap(branches)) {
@@ -4338,8 +4338,8 @@ var require_parse = __commonJS({
       const bos = { type: "bos", value: "", output: opts.prepend || "" };
       const tokens = [bos];
       const capture = opts.capture ? "" : "?:";
-      const PLATFORM_CHARS = constants6.globChars(opts.windows);
-      const EXTGLOB_CHARS = constants6.extglobChars(PLATFORM_CHARS);
+      const PLATFORM_CHARS = constants7.globChars(opts.windows);
+      const EXTGLOB_CHARS = constants7.extglobChars(PLATFORM_CHARS);
       const {
         DOT_LITERAL,
         PLUS_LITERAL,
@@ -4593,9 +4593,9 @@ var require_parse = __commonJS({
                 const idx = prev.value.lastIndexOf("[");
                 const pre = prev.value.slice(0, idx);
                 const rest2 = prev.value.slice(idx + 2);
-                const posix2 = POSIX_REGEX_SOURCE[rest2];
-                if (posix2) {
-                  prev.value = pre + posix2;
+                const posix3 = POSIX_REGEX_SOURCE[rest2];
+                if (posix3) {
+                  prev.value = pre + posix3;
                   state.backtrack = true;
                   advance();
                   if (!bos.output && tokens.indexOf(prev) === 1) {
@@ -5035,7 +5035,7 @@ var require_parse = __commonJS({
         NO_DOTS_SLASH,
         STAR,
         START_ANCHOR
-      } = constants6.globChars(opts.windows);
+      } = constants7.globChars(opts.windows);
       const nodot = opts.dot ? NO_DOTS : NO_DOT;
       const slashDot = opts.dot ? NO_DOTS_SLASH : NO_DOT;
       const capture = opts.capture ? "" : "?:";
@@ -5093,7 +5093,7 @@ var require_picomatch = __commonJS({
     var scan2 = require_scan();
     var parse6 = require_parse();
     var utils = require_utils();
-    var constants6 = require_constants();
+    var constants7 = require_constants();
     var isObject = (val) => val && typeof val === "object" && !Array.isArray(val);
     var picomatch2 = (glob, options3, returnState = false) => {
       if (Array.isArray(glob)) {
@@ -5112,7 +5112,7 @@ var require_picomatch = __commonJS({
         throw new TypeError("Expected pattern to be a non-empty string");
       }
       const opts = options3 || {};
-      const posix2 = opts.windows;
+      const posix3 = opts.windows;
       const regex3 = isState ? picomatch2.compileRe(glob, options3) : picomatch2.makeRe(glob, options3, false, true);
       const state = regex3.state;
       delete regex3.state;
@@ -5122,8 +5122,8 @@ var require_picomatch = __commonJS({
         isIgnored = picomatch2(opts.ignore, ignoreOpts, returnState);
       }
       const matcher = (input, returnObject = false) => {
-        const { isMatch, match, output } = picomatch2.test(input, regex3, options3, { glob, posix: posix2 });
-        const result = { glob, state, regex: regex3, posix: posix2, input, output, match, isMatch };
+        const { isMatch, match, output } = picomatch2.test(input, regex3, options3, { glob, posix: posix3 });
+        const result = { glob, state, regex: regex3, posix: posix3, input, output, match, isMatch };
         if (typeof opts.onResult === "function") {
           opts.onResult(result);
         }
@@ -5148,7 +5148,7 @@ var require_picomatch = __commonJS({
       }
       return matcher;
     };
-    picomatch2.test = (input, regex3, options3, { glob, posix: posix2 } = {}) => {
+    picomatch2.test = (input, regex3, options3, { glob, posix: posix3 } = {}) => {
       if (typeof input !== "string") {
         throw new TypeError("Expected input to be a string");
       }
@@ -5156,7 +5156,7 @@ var require_picomatch = __commonJS({
         return { isMatch: false, output: "" };
       }
       const opts = options3 || {};
-      const format = opts.format || (posix2 ? utils.toPosixSlashes : null);
+      const format = opts.format || (posix3 ? utils.toPosixSlashes : null);
       let match = input === glob;
       let output = match && format ? format(input) : input;
       if (match === false) {
@@ -5165,16 +5165,16 @@ var require_picomatch = __commonJS({
       }
       if (match === false || opts.capture === true) {
         if (opts.matchBase === true || opts.basename === true) {
-          match = picomatch2.matchBase(input, regex3, options3, posix2);
+          match = picomatch2.matchBase(input, regex3, options3, posix3);
         } else {
           match = regex3.exec(output);
         }
       }
       return { isMatch: Boolean(match), match, output };
     };
-    picomatch2.matchBase = (input, glob, options3, posix2 = options3 && options3.windows) => {
+    picomatch2.matchBase = (input, glob, options3, posix3 = options3 && options3.windows) => {
       const regex3 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options3);
-      return regex3.test(utils.basename(input, { windows: posix2 }));
+      return regex3.test(utils.basename(input, { windows: posix3 }));
     };
     picomatch2.isMatch = (str, patterns, options3) => picomatch2(patterns, options3)(str);
     picomatch2.parse = (pattern2, options3) => {
@@ -5221,7 +5221,7 @@ var require_picomatch = __commonJS({
         return /$^/;
       }
     };
-    picomatch2.constants = constants6;
+    picomatch2.constants = constants7;
     module.exports = picomatch2;
   }
 });
@@ -22099,7 +22099,7 @@ var require_client_h1 = __commonJS({
       kHTTPContext,
       kClosed
     } = require_symbols();
-    var constants6 = require_constants3();
+    var constants7 = require_constants3();
     var EMPTY_BUF = Buffer.alloc(0);
     var FastBuffer = Buffer[Symbol.species];
     var removeAllListeners = util2.removeAllListeners;
@@ -22234,7 +22234,7 @@ var require_client_h1 = __commonJS({
          */
       constructor(client, socket, { exports: exports2 }) {
         this.llhttp = exports2;
-        this.ptr = this.llhttp.llhttp_alloc(constants6.TYPE.RESPONSE);
+        this.ptr = this.llhttp.llhttp_alloc(constants7.TYPE.RESPONSE);
         this.client = client;
         this.socket = socket;
         this.timeout = null;
@@ -22330,11 +22330,11 @@ var require_client_h1 = __commonJS({
             currentParser = null;
             currentBufferRef = null;
           }
-          if (ret !== constants6.ERROR.OK) {
+          if (ret !== constants7.ERROR.OK) {
             const data = chunk.subarray(llhttp.llhttp_get_error_pos(this.ptr) - currentBufferPtr);
-            if (ret === constants6.ERROR.PAUSED_UPGRADE) {
+            if (ret === constants7.ERROR.PAUSED_UPGRADE) {
               this.onUpgrade(data);
-            } else if (ret === constants6.ERROR.PAUSED) {
+            } else if (ret === constants7.ERROR.PAUSED) {
               this.paused = true;
               socket.unshift(data);
             } else {
@@ -22357,10 +22357,10 @@ var require_client_h1 = __commonJS({
         } finally {
           currentParser = null;
         }
-        if (ret === constants6.ERROR.OK) {
+        if (ret === constants7.ERROR.OK) {
           return null;
         }
-        if (ret === constants6.ERROR.PAUSED || ret === constants6.ERROR.PAUSED_UPGRADE) {
+        if (ret === constants7.ERROR.PAUSED || ret === constants7.ERROR.PAUSED_UPGRADE) {
           this.paused = true;
           return null;
         }
@@ -22377,7 +22377,7 @@ var require_client_h1 = __commonJS({
           const len = new Uint8Array(llhttp.memory.buffer, ptr).indexOf(0);
           message = "Response does not match the HTTP/1.1 protocol (" + Buffer.from(llhttp.memory.buffer, ptr, len).toString() + ")";
         }
-        return new HTTPParserError(message, constants6.ERROR[ret], data);
+        return new HTTPParserError(message, constants7.ERROR[ret], data);
       }
       destroy() {
         assert(currentParser === null);
@@ -22588,7 +22588,7 @@ var require_client_h1 = __commonJS({
           socket[kBlocking] = false;
           client[kResume]();
         }
-        return pause ? constants6.ERROR.PAUSED : 0;
+        return pause ? constants7.ERROR.PAUSED : 0;
       }
       /**
        * @param {Buffer} buf
@@ -22614,7 +22614,7 @@ var require_client_h1 = __commonJS({
         }
         this.bytesRead += buf.length;
         if (request2.onData(buf) === false) {
-          return constants6.ERROR.PAUSED;
+          return constants7.ERROR.PAUSED;
         }
         return 0;
       }
@@ -22654,13 +22654,13 @@ var require_client_h1 = __commonJS({
         if (socket[kWriting]) {
           assert(client[kRunning] === 0);
           util2.destroy(socket, new InformationalError("reset"));
-          return constants6.ERROR.PAUSED;
+          return constants7.ERROR.PAUSED;
         } else if (!shouldKeepAlive) {
           util2.destroy(socket, new InformationalError("reset"));
-          return constants6.ERROR.PAUSED;
+          return constants7.ERROR.PAUSED;
         } else if (socket[kReset] && client[kRunning] === 0) {
           util2.destroy(socket, new InformationalError("reset"));
-          return constants6.ERROR.PAUSED;
+          return constants7.ERROR.PAUSED;
         } else if (client[kPipelining] == null || client[kPipelining] === 1) {
           setImmediate(client[kResume]);
         } else {
@@ -29359,7 +29359,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile8, readFile: readFile20, mkdir: mkdir12 } = __require("node:fs/promises");
+    var { writeFile: writeFile8, readFile: readFile20, mkdir: mkdir13 } = __require("node:fs/promises");
     var { dirname: dirname12, resolve: resolve10 } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
@@ -29591,7 +29591,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         const resolvedPath = resolve10(path2);
-        await mkdir12(dirname12(resolvedPath), { recursive: true });
+        await mkdir13(dirname12(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
@@ -41610,6 +41610,8 @@ var REASONS = [
   // the package contains no vmlinux: permanent until the package changes
   "no-dwarf",
   // vmlinux has no debug information: permanent until the package changes
+  "unreadable-dwarf",
+  // vmlinux has debug information that the installed pahole cannot read
   "corrupt-package",
   // not an RPM, or its lengths and checksums are inconsistent
   "checksum-mismatch",
@@ -43223,7 +43225,7 @@ async function inspectPahole(platform4, path2, origin) {
   const found = platform4.programs.find(path2);
   if (found === void 0) throw notThere(path2);
   const answer2 = await platform4.programs.run({ program: found, args: ["--version"] });
-  const version2 = versionIn(answer2.stdout.toString("utf8"));
+  const version2 = /^v(\d+(?:\.\d+)+)$/m.exec(answer2.stdout.toString("utf8").trim())?.[1];
   if (answer2.status !== 0 || version2 === void 0) {
     throw new Failure(
       "missing-program",
@@ -43361,8 +43363,9 @@ import { dirname as dirname2, join as join5 } from "node:path";
 var FAST_XZ = "5.8";
 async function inspectXz(platform4, path2, origin) {
   const found = platform4.programs.find(path2);
-  const answer2 = found && await platform4.programs.run({ program: found, args: ["--version"] });
-  const version2 = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
+  const answer2 = found ? await platform4.programs.run({ program: found, args: ["--version"] }) : void 0;
+  const said = answer2?.status === 0 ? answer2.stdout.toString("utf8") : "";
+  const version2 = said.startsWith("xz ") ? versionIn(said) : void 0;
   if (!found || !version2) {
     throw new Failure(
       "missing-program",
@@ -70845,8 +70848,112 @@ function bad2(message, advice2) {
   return new Failure("bad-signature", message, advice2);
 }
 
+// src/sources/openeuler-keys.ts
+var OPENEULER_KEYS = [
+  {
+    // 12EA74AC9DF48D46C69CA0BED557065EB25E7F66, of 2019
+    name: "openEuler's key of 2019",
+    armored: `-----BEGIN PGP PUBLIC KEY BLOCK-----
+
+mQENBF2tW88BCADLd+lT9DHVlEv3D0sNDeqjGDHLxaEsACfwUoDAf5Oj/GGBY5FT
+Q0EmUYolx499koDHh6fPb4/T5Df8Bqe6y/1Qt839+ONRP8Ky3sxs/wPeq+37MdpJ
+QFTl3srZRyy3MspG1YhFz6fdyppBa8GCVHd9joj7pZgySYia/MeTO0g69n8Fje6X
+QfzOfx/KuYcerErDC7ISCu8xqVoA2qPNeLLizXnfc2ZE5msNWKI5VtQvMJ6N5wo9
+XOJG/M7MvAir4rYitq76VdA5vNu/DMb9W9PoZ09nn12izVe/nVg0Y2MIli//HAaO
+Ovda/lJFXBbiTSMfhrjGNJDf87YU3l2rX9TrABEBAAG0OnByaXZhdGUgT0JTIChr
+ZXkgd2l0aG91dCBwYXNzcGhyYXNlKSA8ZGVmYXVsdGtleUBsb2NhbG9icz6JAU4E
+EwEIADgWIQQS6nSsnfSNRsacoL7VVwZesl5/ZgUCXa1bzwIbLwULCQgHAgYVCgkI
+CwIEFgIDAQIeAQIXgAAKCRDVVwZesl5/Zj9JCAC+kowvO4BsfuqFNyKKUSmtfRZn
++0AP0xm4JZN1436MK4p4iNMyfmbnXuEKz3mnj2f5O88vRbYKjpxiM3E9XZT+XfE2
+fElMhizLz8f7y++noApI4x36Wxn/sDoLZT4L46EbVwLP/SqqnnLXFb3yGccy2hHu
+P5B9BSWTjx0RS21NRVITwUHC2cuiSPD7S3S6i9O2XDYy7vjVZsJafoCoLBL6ugPe
+J6hOceDQjZbqwg7cQc68fzxfagfXGTp5UkJkAbcpIEaoBK2bbnCOUypTMORdWtTS
+q/cihP7xaPHBf0vVQL7Eixs+0uJUNuus8wnaBsMzuJ+we9aCOa+cXYR8buO1uQIN
+BF2tW88QCAC48/XnZI9019P1IsBa6csrLFEHk8O4vNG7EUpKK02vnc+CzDt+mq+l
+EBr7KEQfTKuJW4zZ1dOzAsjgkgk1Gb0pkuZBZDkQE/TZdO2+4F41b7h8dWpNDN/9
+NiFaUt9r4V/Oq4Flz2sghMJ8EpqA7asREVhIrnsWlCgnhvAY4gkcLZpCb+VSFxUW
+gzsf0VoJwT8e+o6BrV7XmK+7uFgPu9aFxdcGDuAfAjl/retFdk044Ktt3Ky/QFS8
+DFrvQP3eO1L8Jtx4n//Qg1OvApwQB8uFbhiWHK4IxS0ntlv7B0yDimOnC+Fsr8aS
+ONgdpnMdqBIpL3oaJ46Kz2q16TndX5/rAAMGB/0Rd1oYI0zmhGxNtvf9PHkemYRV
+TLX3XZ7Z/BMITzlZ5Ckjkuq5jDVsX/tXxQJXJ5l8jLa8DxC+Yrr7r+Lzu01QeQPo
+za3jSwXVhf+R5QdBkI/OD3NgimpcWbRpcHbgH2IPIKh/c/CQiXnr+KAcNB3DfAQt
+TVI4k7u6ouQtnNCYDst3FW2nfwuUYxX/vMpUziWlUV7UmXD5jP/KrsZaq4gS9xZP
+j/Jap4y4mziO7o9DUkA+ZKqsvK7m6cs8eE6FfONRMoo1S27S0tbcX66FcJVXGnc7
+hnFvanTec1x2blAXLHI8EbglYqJx01+cy7UicP+sIjaV0Z5TaTtO6U2E4ahwiQE2
+BBgBCAAgFiEEEup0rJ30jUbGnKC+1VcGXrJef2YFAl2tW88CGwwACgkQ1VcGXrJe
+f2Y6cQf/RXfYFUd9mu28TmqZmknSFqWPMM3dzNiWYCLeZc7thgRX77zsuI7EGna8
+Bn8SIRfgx1nloJp2rO6mGlaOaxbbvXhO+GShRXFYXfsBKEN0F8AItFtqp+Ak5fE4
+CyAeOO/EJJN1bcZo7lEBEMIHt9h5DmSr0VCCdW2j8Wt7Y43NwtM0ixKozyEST0VA
+jlNOKvdi+X23PUXED9atY/aMMixx+ExUs9qJaqBNUevOn/eHU4LhktpFQU+z0Uvc
+3zQ4+9aqqGLiw8dCgtvDi088zzenTL77uVhFzpFEWMh2Z84dQesbxYQ3M3FSgO5m
+TaxhI5TkXbUYDXarb5NSmVU25sFtVQ==
+=zbZz
+-----END PGP PUBLIC KEY BLOCK-----
+`
+  },
+  {
+    // 8AA16BF9F2CA5244010DCA963B477C60B675600B, of 2022
+    name: "openEuler's key of 2022",
+    armored: `-----BEGIN PGP PUBLIC KEY BLOCK-----
+
+mQGNBGOROkcBDAC2S6JpeU5YFzMDp5zqpWoTQmDaVnNh4dsbCEJp+Z6p2v7Y7NmM
+iGzDYvScsa0nhM15SVJsrWYFkJB1rX+ESy7RRb1qGS5FznobzgUbhmMhpE0U/5+u
+hTcvjk7wpFn04+FHugvIZ5gjP0G48gYkJoOtKKtMYA5Uvl/w0uRI6++Vme6m4W/K
+Y2igg/JmRXSHhJHLQFICtQSZWw0kvWr6EUhmnFayzB6teKwJivJzJKHBTOgiSq5h
+Q4BEcOJz0jmF4xOvpXIBB2mIb191DSXm9kadyRBZMDfw1Nqgmhhw40BRlt4hsV8k
+yKymCFqm9M48NwY99/8Cfms4IXfD9XiF7nVj8+e5CcXeEGFWatZD2nCHTAkyah2L
+Ukqe372pnQyCBvDIwkxTha/LWIVXU3eIMbSOz2dLht55yb+TNhOgK1b4xjhq6RWz
+BpGjReU8RDtghVZkelt+mBZA8HPR81DoUuAm4vQuaxKecl44FdhzeUkCVDyA6ubh
+kY5LQQBwIR7X+68AEQEAAbQkb3BlbmV1bGVyIDxvcGVuZXVsZXJAY29tcGFzcy1j
+aS5jb20+iQHNBBMBCAA3FiEEiqFr+fLKUkQBDcqWO0d8YLZ1YAsFAmOROkcCGwMF
+CwkIBwIGFQoJCAsCAxYCAQIeAQIXgAAKCRA7R3xgtnVgCzyEC/9L7TMRYC6xK2Dn
+BetWLGBYag2YQmIIPUqZLFmq7RDiyAeVgFfk3TQj7AQryp3Cg63pxGH3YEOmU2B+
+6s9advYUzEokd9DpiZoOKnNRK7EXb1aDw1Ujgd9xH4FgTNiUUxnkrb5Rlf3U5uSI
+moqTwHuagBm9JP3xDllFFyo++w/23pQpoFMza4DiGrfVRor/oqfkmuKnimxg2naU
+iAD4kO25O9Css9cgKrKNN06iuLPW0txqV9t2WfUsP28Lj+QE0yFaxlCokVbD0PSy
+L1GKZszWMN+95NuEwrD8VeEzOrji7MqTjpWmzq70O4tyzyEHlCXizhQo/6HrDVPF
+2npcCFYkxd53LmfW0MuRdEETf7hbIC0+ViD7mX55i3Z3x4MWb2X2zPl+r8yHiQsZ
+Y/wm2sPWZb7jBm8up3c+xIoJZv5yoEX7JMFtiwpEMYJhyNKhgeQ4M3hi3v4q6rIL
+QoCyujyENpr/opHL0EXFkUVvA3AUh+DR8cUiAo7X1pmJjKuRdEW5AY0EY5E6ygEM
+AMj+qR7eLSdfDkcuPkSYqvzVcaYHpBwKn6ax9QTtR6UfONbg5CGQOU90RGH8xBix
+bHf3VvIqt00x9dRW36mwLR/+CP/FJyqchC6Wh2k0SEJ5HR4frsWmOOHcT7wK150D
+uTsyuWF4DidtvWtV1sgMZQcg66iFsPbdyTGaIolXij+4tv2TJgo9468MI0gFOY+0
+2B6vluyB9k9nKNwEzH1cQCcDXa1r3P0f8iMNoojvSHZPKF9uAtUrnWULd3At+Nui
+AI3H6rc7MEp/mVGnGWbNEfpHcwHqafRuJsdQgYu0AYNPyh+NT82n+clNSh0RoYGI
+YLmPX+QBIIlsgcK3P8AZWjISKWtBRo5IJQWeB2BkMNrAKWpKUKn+nsWVaG4TZ8c+
+2oqpuO+6ol4lFhk0G7cVqW09OOQ/UNopEiXHbJvpAqzSKbuzmK+kLB67pp4/wS+w
+Os09t1o/m9qynMCCGmisNvVrWWmEiG/KaeFcQzzs9jVr9piGeGcxva70PbJew1hz
+qwARAQABiQNsBBgBCAAgFiEEiqFr+fLKUkQBDcqWO0d8YLZ1YAsFAmOROsoCGwIB
+wAkQO0d8YLZ1YAvA9CAEGQEIAB0WIQSBLhvcto+bdWqkjO8Af7dH+ze8bwUCY5E6
+ygAKCRAAf7dH+ze8b57HC/4sHZk0yhBlwMWdu0vQGE+e8W1FTkL6uF2TTsTAVmAX
+aIT3PrZJGiCfuqvdaYzArpEjWg6mk63esVs3//iGqsfQBKA6KhJgy4/daSKDnUlv
+RbzJXWFi2gd2FBvGZUvRb/otdA34UvdhHr5q5A6DqPsKu++lj6rqMdDI1RFPr70T
+N2Hd7xGevIWo620N/Hv884dkZ1QiJJ7d+BLavvLWwYy/l/c7NkwdMwFfqS1KMmLU
+Nw5opyBi57I9lhYQTqexa6Fvs5lSvtK+C6YRI6PDn+7tRyqYYQdDANeNzUkn5rBV
+ZGo5FuHlkyk0oKWX0kkYGLwaTV1BdTraeoYYywAJ59PC73pzCe4yBiQmDi6hsZ6D
+DJtrngrGwrYhq87cjBAhK94FpgPSN8CK2XiLcMjmOi8KmVnjb0F6jKH6G0sadNi5
+wm13Ec9XyrcggJUXmGBHQirHTyM3rkyI3C6xC2ZPbl6YxFyTbPruVJuFw2Cfivnk
+b0nMdbfgyoNpOr+BiPqasGzwOgwAogZCFEHPamnOov/Wk/iodTYpR3rV4IAJWBxy
+KLxZYZSf41cgTEZvOKIE2vP8jPnm/ag3T+qTEAsBSf1Y6w1ohLbifF4APq9WmJ8g
+kFuexEyHJUeivojUX2j1V+qDwLJU4EjRsAaLC5dkTf5nF04nwbdnF+qiBsG0bsVK
+V7sdKpbOEfFDQKe66bQ2n2t7jTVjOuS7sLRUx7bGLIEzj8mxhRNmxbXf/gb/Q0bw
+r9T5WxkQnTI6ZwH8t/dYDhMvwpWPCkPqwvY/JAzY3J++AE9oGVdBOu+q9xIkWX7w
+cy5VeGx2n/SLa+aNFXFi9FxyPHAozRnIM9ET8NuhEBncSgvlY1yjURmay8l0zCin
+TOmyCewwVi8TVz9wdrqrHAoItamu+y5mQgU4jinbxWBytzaQ6gmZUsoKHMNOYpOQ
+sg4mugUPR5Gv0xNn+1nZcVyL7nSGlxp7C0ujMVlBugKVR4091KizlHjfVrtuwRHG
+RvdQJiP2pHXAQpBJduIgGAQsGDCk
+=WmUf
+-----END PGP PUBLIC KEY BLOCK-----
+`
+  }
+];
+
 // src/jobs/make-btf/signature-verifier.ts
 var SIGNATURE_POLICIES = ["require", "prefer", "off"];
+var CARRIED = OPENEULER_KEYS.map(({ name, armored }) => ({
+  name,
+  bytes: Buffer.from(armored)
+}));
 var MOST_KEY_BYTES = 1024 * 1024;
 var SignatureVerifier = class _SignatureVerifier {
   #platform;
@@ -70874,21 +70981,30 @@ var SignatureVerifier = class _SignatureVerifier {
       await Promise.all(paths.map(readKeys2))
     );
   }
-  /** Throws `unsigned` and `bad-signature` as the policy demands, and what keeps keys from being read. */
+  /**
+   * Throws `unsigned` and `bad-signature` as the policy demands, `bad-repository` when a pinned key is at hand neither
+   * here nor at any mirror, and what keeps keys from being read.
+   */
   async verify(head, kernel) {
     if (this.#policy === "off") return { status: "off" };
     const published = await Promise.all(kernel.keyPaths.map((path2) => this.#keysAt(path2)));
     const files = [...published, ...this.#given].filter((file) => file !== void 0);
-    const pinned = [...kernel.trustedKeys.map(asFingerprint), ...this.#fingerprints];
+    const pinned = kernel.trustedKeys.map(asFingerprint);
     const now = this.#platform.clock.date();
-    const keyring = await Keyring.read(files, pinned, now);
+    const keyring = await Keyring.read(
+      [...CARRIED, ...files],
+      [...pinned, ...this.#fingerprints],
+      now
+    );
+    if (pinned.length > 0 && keyring.trusted.length === 0) throw noKeys(kernel);
     const verdict = await checkSignature(head, keyring, now);
     if (verdict.status === "good") return { status: "good", key: verdict.key, hash: verdict.hash };
-    if (this.#policy === "prefer" && files.length === 0) return { status: "unsigned" };
+    const isExpected = pinned.length > 0 || files.length > 0;
+    if (this.#policy === "prefer" && !isExpected) return { status: "unsigned" };
     throw new Failure(
       "unsigned",
       `${kernel.nvra}: ${verdict.message}`,
-      "Its repository signs packages. If you trust this one all the same, use --signature off."
+      isExpected ? "Packages of its repository are signed. If you trust this one all the same, use --signature off." : "Its repository publishes no key. If you trust it all the same, use --signature prefer or off."
     );
   }
   #keysAt(path2) {
@@ -70898,21 +71014,33 @@ var SignatureVerifier = class _SignatureVerifier {
   }
   #fetch(path2) {
     const { interrupted: signal } = this.#platform;
-    return fetchFile(this.#pool, path2, { signal }, async ({ status, url: url3, body }) => {
-      if (status !== 200) return void 0;
-      const chunks = [];
-      let size2 = 0;
-      for await (const chunk of body) {
-        chunks.push(chunk);
-        size2 += chunk.length;
-        if (size2 > MOST_KEY_BYTES) {
-          throw new Failure("bad-repository", `The key file ${url3} is too large to be one.`);
+    return fetchFile(
+      this.#pool,
+      path2,
+      { signal, notFound: "all" },
+      async ({ status, url: url3, body }) => {
+        if (status !== 200) return void 0;
+        const chunks = [];
+        let size2 = 0;
+        for await (const chunk of body) {
+          chunks.push(chunk);
+          size2 += chunk.length;
+          if (size2 > MOST_KEY_BYTES) {
+            throw new Failure("bad-repository", `The key file ${url3} is too large to be one.`);
+          }
         }
+        return { name: url3, bytes: Buffer.concat(chunks) };
       }
-      return { name: url3, bytes: Buffer.concat(chunks) };
-    });
+    );
   }
 };
+function noKeys(kernel) {
+  return new Failure(
+    "bad-repository",
+    `${kernel.nvra} must be signed by ${kernel.trustedKeys.join(" or ")}, but no mirror has such a key at ${kernel.keyPaths.join(" or ")}.`,
+    "Give the key with --trust-key <file>, or try another mirror."
+  );
+}
 async function readKeys2(path2) {
   try {
     return { name: path2, bytes: await readFile(path2), trusted: true };
@@ -70983,6 +71111,7 @@ async function openBuildContext(outside, tools2, settings, progress) {
     workspace,
     profile,
     expectation,
+    signature,
     interrupted,
     stop: (reason2) => stopping.abort(reason2),
     pahole: tools2.pahole,
@@ -71574,6 +71703,19 @@ function debugInfoOf(path2) {
     if (header.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
     const size2 = gnu ? fieldsOf(header, "big").u64(4) : fieldsOf(header, elf.byteOrder).u64(8);
     return { size: size2, compressed: true };
+  });
+}
+var COMPRESSED_BY_ZSTD = 2;
+function dwarfFormOf(path2) {
+  return withFile(path2, async (source2) => {
+    const elf = await readElf(source2);
+    const section = findDwarf(elf);
+    if (section && (section.flags & SHF_COMPRESSED) !== 0) {
+      const header = await source2.read(section.offset, Math.min(section.size, 4));
+      const type = header.length === 4 ? fieldsOf(header, elf.byteOrder).u32(0) : 0;
+      if (type === COMPRESSED_BY_ZSTD) return "zstd";
+    }
+    return findSection(elf, ".gnu_debugaltlink") ? "dwz" : "plain";
   });
 }
 function readSection(fields, index2) {
@@ -75391,7 +75533,7 @@ function sizeOf2({
 
 // src/jobs/make-btf/extract-vmlinux.ts
 import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
-import { dirname as dirname4 } from "node:path";
+import { dirname as dirname4, posix } from "node:path";
 
 // src/rpm/cpio.ts
 var MAGIC_SIZE = 6;
@@ -75691,7 +75833,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
     throw new Failure("corrupt-package", `The package is ${is4} and not ${wanted.nvra}.`);
   }
   const entry = findVmlinux(head.files, wanted);
-  if (!entry) throw noVmlinux(wanted);
+  if (!entry) throw noVmlinux(wanted, head.files);
   checkSizes2(head, entry);
   await admit(head, entry);
   const strong = isStrong(entry.digest);
@@ -75731,14 +75873,6 @@ async function readArchive(payload) {
     file.close();
   }
 }
-function findVmlinux(files, { vmlinuxPath, otherVmlinuxPaths = [] }) {
-  for (const member of [vmlinuxPath, ...otherVmlinuxPaths]) {
-    const path2 = pathOfMember(member);
-    const entry = files.find((file) => file.path === path2 && file.kind === "file" && !file.ghost);
-    if (entry) return entry;
-  }
-  return void 0;
-}
 function algorithmOf({ digest }) {
   return digest?.algorithm ?? "sha256";
 }
@@ -75765,11 +75899,30 @@ function wrongDigest({ algorithm, hex }, actual) {
     `vmlinux has the ${algorithm} ${actual}, but the header promises ${hex}.`
   );
 }
-function noVmlinux({ nvra, vmlinuxPath }) {
+var MOST_LINKS = 40;
+function findVmlinux(files, { vmlinuxPath, otherVmlinuxPaths = [] }) {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const follow = (start2) => {
+    let file = byPath.get(start2);
+    for (let links = 0; file?.kind === "symlink" && links < MOST_LINKS; links++) {
+      file = byPath.get(posix.resolve(posix.dirname(file.path), file.linkTo ?? ""));
+    }
+    return file?.kind === "file" && !file.ghost ? file : void 0;
+  };
+  for (const member of [vmlinuxPath, ...otherVmlinuxPaths]) {
+    const path2 = pathOfMember(member);
+    const found = follow(path2) ?? follow(path2.replace("/lib/debug/lib/", "/lib/debug/usr/lib/"));
+    if (found) return found;
+  }
+  return void 0;
+}
+function noVmlinux({ nvra, vmlinuxPath }, files) {
+  const other = files.find(({ path: path2 }) => posix.basename(path2).startsWith("vmlinux"));
+  const debugs = files.some(({ path: path2 }) => path2.endsWith(".debug"));
   return new Failure(
     "no-vmlinux",
-    `${nvra} has no ${vmlinuxPath}.`,
-    "This kernel was built without debug information: there is no BTF to be made of it."
+    other ? `${nvra} has no ${vmlinuxPath}, but it has ${printable(other.path)}.` : `${nvra} has no ${vmlinuxPath}.`,
+    other || debugs ? "If vmlinux is elsewhere in this package, name its place in a file for --sources." : "The package holds no debug information: there is no BTF to be made of it."
   );
 }
 
@@ -75991,7 +76144,7 @@ async function encodeBtf(programs, encoder, request2) {
   const said = lastLines(`${ending.stderr}
 ${ending.stdout.toString("utf8")}`);
   if (ending.signal === "SIGKILL") throw killed();
-  if (status !== 0) throw refused(vmlinux, status ?? ending.signal, said);
+  if (status !== 0) throw await refused(vmlinux, status ?? ending.signal, said);
   const size2 = await sizeOf3(output);
   if (size2 === void 0 || size2 === 0) {
     throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
@@ -76005,6 +76158,24 @@ function noDwarf(vmlinux) {
     "The package is not the one with the debug information, or its vmlinux was stripped."
   );
 }
+function unreadableDwarf(vmlinux, form, said) {
+  const [what, advice2] = {
+    zstd: [
+      "is compressed with zstd",
+      "Install elfutils (libdw, libelf) 0.189 or newer with zstd, and a pahole that uses it: with --pahole 1.31 one is built."
+    ],
+    dwz: [
+      "refers to a supplementary file of dwz, which is not in this package",
+      "Install the package with the supplementary file (/usr/lib/debug/.dwz), or use a newer pahole."
+    ],
+    plain: ["is in a form that it does not know", "Use a newer pahole: --pahole 1.31."]
+  }[form];
+  return new Failure(
+    "unreadable-dwarf",
+    `This pahole cannot read the debug information of ${vmlinux}, which ${what}.${said}`,
+    advice2
+  );
+}
 function killed() {
   return new Failure(
     "out-of-memory",
@@ -76012,11 +76183,11 @@ function killed() {
     "Run fewer kernels at once, give pahole fewer jobs, or use pahole 1.28 or newer, which needs a quarter of the memory."
   );
 }
-function refused(vmlinux, status, said) {
+async function refused(vmlinux, status, said) {
   if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
-    return noDwarf(vmlinux);
+    return unreadableDwarf(vmlinux, await dwarfFormOf(vmlinux), said);
   }
-  if (/No space left on device|Could only write \d+ bytes/.test(said)) {
+  if (status === "SIGBUS" || /No space left on device|Could only write \d+ bytes/.test(said)) {
     return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
   }
   if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
@@ -76256,7 +76427,8 @@ async function buildKernel(context2, kernel, cores, task) {
 }
 
 // src/jobs/make-btf/output.ts
-import { readFile as readFile3, rm as rm10 } from "node:fs/promises";
+import { constants as constants3 } from "node:fs";
+import { access, mkdir as mkdir6, readFile as readFile3, rm as rm10 } from "node:fs/promises";
 import { join as join10 } from "node:path";
 
 // node_modules/valibot/dist/index.mjs
@@ -77439,14 +77611,14 @@ async function replaceFile(path2, content, options3 = {}) {
 }
 
 // src/jobs/make-btf/output.ts
-async function finishedBefore(output, kernel, encoder) {
+async function finishedBefore(output, kernel, required) {
   const record2 = await readRecord(output, kernel.uname);
   if (!record2 || isFailureRecord(record2)) return void 0;
   const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || kernel.checksumOf === "header" || [kernel, ...kernel.alternatives ?? []].some(
     ({ checksum: checksum2 }) => checksum2.value === record2.package.sha256
   ));
-  const sameEncoder = record2.pahole.version === encoder.version && record2.pahole.flags.join(" ") === encoder.flags.join(" ");
-  if (!samePackage || !sameEncoder) return void 0;
+  const sameEncoder = record2.pahole.version === required.version && record2.pahole.flags.join(" ") === required.flags.join(" ");
+  if (!samePackage || !sameEncoder || !satisfies(record2, kernel, required)) return void 0;
   const tarball = await readFile3(join10(output, tarballPath(kernel, kernel.uname))).catch(
     undefinedIfMissing
   );
@@ -77454,17 +77626,46 @@ async function finishedBefore(output, kernel, encoder) {
   const sum2 = sha256(tarball);
   return sum2 === record2.tarball.sha256 ? record2 : void 0;
 }
+function satisfies({ btf, verified: verified2 }, kernel, { minimumTypes, signature: policy }) {
+  const types = Object.values(btf.kinds).reduce((sum2, count3) => sum2 + count3, 0);
+  const { status } = verified2.signature;
+  const mayBeUnsigned = policy === "prefer" && kernel.trustedKeys.length === 0;
+  const signed = policy === "off" || status === "good" || status === "unsigned" && mayBeUnsigned;
+  return types >= minimumTypes && signed;
+}
+async function openOutput(output) {
+  try {
+    await mkdir6(output, { recursive: true });
+    await access(output, constants3.W_OK);
+  } catch (error2) {
+    throw notWritable(output, error2);
+  }
+}
 async function writeBuilt(output, { record: record2, tarball }) {
-  await replaceFile(join10(output, record2.tarball.path), tarball);
+  await write(join10(output, record2.tarball.path), tarball);
   await writeRecord(output, record2);
 }
 async function writeFailed(output, record2) {
-  await rm10(join10(output, tarballPath(record2, record2.uname)), { force: true });
+  const tarball = join10(output, tarballPath(record2, record2.uname));
+  await rm10(tarball, { force: true }).catch((error2) => {
+    throw notWritable(tarball, error2);
+  });
   await writeRecord(output, record2);
 }
 async function writeRecord(output, record2) {
-  await replaceFile(join10(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+  await write(join10(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
 `);
+}
+async function write(path2, content) {
+  await replaceFile(path2, content).catch((error2) => {
+    throw notWritable(path2, error2);
+  });
+}
+function notWritable(path2, error2) {
+  const why = `${path2} cannot be written: ${describe(error2)}.`;
+  const full = isSystemError(error2, "ENOSPC") || isSystemError(error2, "EDQUOT");
+  if (full) return noSpace(why, error2);
+  return new Failure("usage", why, "Name a folder that can be written with --output.", error2);
 }
 async function readRecord(output, uname2) {
   const file = recordPath(uname2);
@@ -77478,7 +77679,9 @@ async function readRecord(output, uname2) {
   }
 }
 function undefinedIfMissing(error2) {
-  if (!isSystemError(error2, "ENOENT")) throw error2;
+  if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return;
+  const why = `The output of an earlier run cannot be read: ${describe(error2)}.`;
+  throw new Failure("usage", why, "Name another folder with --output.", error2);
 }
 
 // src/jobs/make-btf/pahole-cores.ts
@@ -77491,34 +77694,38 @@ function paholeCores({ working, waiting }, cores) {
 async function buildKernels(context2, kernels3, { output, concurrency, cores }, progress) {
   const { clock } = context2.platform;
   const { interrupted, stop } = context2;
-  const encoder = {
+  const required = {
     version: context2.pahole.version,
-    flags: paholeArguments(context2.pahole, { profile: context2.profile, jobs: 1 }).flags
+    flags: paholeArguments(context2.pahole, { profile: context2.profile, jobs: 1 }).flags,
+    minimumTypes: context2.expectation.kind === "kernel" ? context2.expectation.minimumTypes : 0,
+    signature: context2.signature
   };
   let working = 0;
   let waiting = kernels3.length;
   const attempt = async (kernel) => {
     const started = clock.now();
     const seconds2 = () => Math.round(clock.now() - started) / 1e3;
-    const finished = await finishedBefore(output, kernel, encoder);
+    const finished = await finishedBefore(output, kernel, required);
     if (finished) return { state: "skipped", record: finished, seconds: seconds2() };
     const task = progress.begin(kernel.uname);
     const spare = () => paholeCores({ working, waiting }, cores);
     try {
-      const built2 = await buildKernel(context2, kernel, spare, task);
+      const built2 = await buildKernel(context2, kernel, spare, task).catch((error2) => {
+        interrupted.throwIfAborted();
+        return failureRecord2(context2, kernel, error2);
+      });
+      if ("state" in built2) {
+        await writeFailed(output, built2);
+        task.end(`failed (${built2.reason})`, built2.message);
+        return { state: "failed", record: built2, seconds: seconds2() };
+      }
       await writeBuilt(output, built2);
       const { btf, tarball } = built2.record;
       task.end("built", `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
       return { state: "built", record: built2.record, seconds: seconds2() };
     } catch (error2) {
-      if (interrupted.aborted) {
-        task.end("interrupted");
-        throw interrupted.reason;
-      }
-      const record2 = failureRecord2(context2, kernel, error2);
-      await writeFailed(output, record2);
-      task.end(`failed (${record2.reason})`, record2.message);
-      return { state: "failed", record: record2, seconds: seconds2() };
+      task.end("interrupted");
+      throw error2;
     }
   };
   const work = async (kernel) => {
@@ -77560,6 +77767,7 @@ function failureRecord2(context2, kernel, error2) {
 // src/jobs/make-btf/run.ts
 async function runBuild(platform4, request2, progress) {
   if (request2.kernels.length === 0) return [];
+  await openOutput(request2.output);
   const tools2 = await prepareToolchain(platform4, request2.tools, progress);
   const opened = await openBuildContext(platform4, tools2, request2, progress);
   const cores = availableParallelism2();
@@ -80282,7 +80490,7 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
   let previousWidth = getWidth2(stream, defaultWidth);
   let previousOutput = "";
   const useSynchronizedOutput = stream.isTTY === true;
-  const write2 = (output) => {
+  const write3 = (output) => {
     if (output === "") {
       return;
     }
@@ -80322,14 +80530,14 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
       return;
     }
     if (previousLineCount === 0) {
-      write2(wrapped);
+      write3(wrapped);
       previousOutput = wrapped;
       previousWidth = width;
       previousLineCount = lines.length;
       return;
     }
     if (previousWidth !== width || wasClipped) {
-      write2(base_exports.eraseLines(previousLineCount) + wrapped);
+      write3(base_exports.eraseLines(previousLineCount) + wrapped);
       previousOutput = wrapped;
       previousWidth = width;
       previousLineCount = lines.length;
@@ -80341,7 +80549,7 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
       return;
     }
     if (start2 === 0) {
-      write2(base_exports.eraseLines(previousLineCount) + wrapped);
+      write3(base_exports.eraseLines(previousLineCount) + wrapped);
       previousOutput = wrapped;
       previousWidth = width;
       previousLineCount = lines.length;
@@ -80355,13 +80563,13 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
       nextLines: lines,
       nextWrappedEndsWithNewline: wrapped.endsWith("\n")
     });
-    write2(patch2);
+    write3(patch2);
     previousOutput = wrapped;
     previousWidth = width;
     previousLineCount = lines.length;
   };
   render.clear = () => {
-    write2(base_exports.eraseLines(previousLineCount));
+    write3(base_exports.eraseLines(previousLineCount));
     reset();
   };
   render.done = () => {
@@ -80378,7 +80586,7 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
     const text3 = `${arguments_.join(" ")}`;
     const width = getWidth2(stream, defaultWidth);
     const { wrapped: wrappedText } = computeFrame(text3, width);
-    write2(erasePrevious + wrappedText);
+    write3(erasePrevious + wrappedText);
     reset();
   };
   return render;
@@ -80830,7 +81038,7 @@ function suggestion(word3, existing) {
 }
 
 // src/sources/template.ts
-import { posix } from "node:path";
+import { posix as posix2 } from "node:path";
 
 // src/sources/source.ts
 var PLACEHOLDERS = ["release", "arch", "variant", "repoid"];
@@ -81102,8 +81310,8 @@ function readFolder(template, folder2) {
 }
 function keyPathBelow(folder2, path2, bindings) {
   const filled = fillIn(path2, bindings);
-  const joined2 = filled.startsWith("/") ? filled.slice(1) : posix.join(folder2, filled);
-  const normal = posix.normalize(joined2);
+  const joined2 = filled.startsWith("/") ? filled.slice(1) : posix2.join(folder2, filled);
+  const normal = posix2.normalize(joined2);
   return normal.startsWith("..") || normal.startsWith("/") ? void 0 : normal;
 }
 
@@ -85026,7 +85234,7 @@ function explainGitError(attempt, where, said, cause) {
 
 // src/git/repository.ts
 import { existsSync as existsSync8 } from "node:fs";
-import { mkdir as mkdir6, mkdtemp as mkdtemp4, rm as rm12, writeFile as writeFile3 } from "node:fs/promises";
+import { mkdir as mkdir7, mkdtemp as mkdtemp4, rm as rm12, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir4 } from "node:os";
 import { join as join13, resolve as resolve3 } from "node:path";
 
@@ -88622,7 +88830,7 @@ var GitRepository = class _GitRepository {
     const format = this.#format === "sha1" ? [] : [`--object-format=${this.#format}`];
     await this.#local("make a repository in", ["init", ...format]);
     if (this.#alternate !== void 0) {
-      await mkdir6(join13(this.folder, "objects/info"), { recursive: true });
+      await mkdir7(join13(this.folder, "objects/info"), { recursive: true });
       await writeFile3(join13(this.folder, "objects/info/alternates"), `${this.#alternate}
 `);
     }
@@ -88653,7 +88861,7 @@ var GitRepository = class _GitRepository {
     if (format === this.#format) return;
     this.#format = format;
     await rm12(this.folder, { recursive: true, force: true, maxRetries: 3 });
-    await mkdir6(this.folder, { mode: 448 });
+    await mkdir7(this.folder, { mode: 448 });
     await this.#init();
   }
   /**
@@ -90516,7 +90724,7 @@ import { availableParallelism as availableParallelism3 } from "node:os";
 
 // src/archive/cached-reader.ts
 import { createHash as createHash10 } from "node:crypto";
-import { mkdir as mkdir7, readdir as readdir2, readFile as readFile8, rm as rm13 } from "node:fs/promises";
+import { mkdir as mkdir8, readdir as readdir2, readFile as readFile8, rm as rm13 } from "node:fs/promises";
 import { join as join17 } from "node:path";
 
 // src/archive/reader.ts
@@ -90632,7 +90840,7 @@ function cachedReader(reader, folder2) {
   return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
 }
 async function* readCached(reader, folder2, kernels3) {
-  await mkdir7(folder2, { recursive: true });
+  await mkdir8(folder2, { recursive: true });
   const kept = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const name = await reader.identify(kernel);
@@ -91287,7 +91495,7 @@ async function readObject(source2) {
   const lines = readSourceLines(ext, btf);
   const symbols = await readSymbols(source2, elf);
   const code = [];
-  const constants6 = /* @__PURE__ */ new Map();
+  const constants7 = /* @__PURE__ */ new Map();
   const structOps = [];
   for (const section of elf.sections) {
     if (section.type !== SHT_PROGBITS || section.size === 0) continue;
@@ -91298,10 +91506,10 @@ async function readObject(source2) {
       const references = await readReferences(source2, elf, section, symbols);
       structOps.push(...readStructOps(types, section.name, await bytesOf(section), references));
     } else if ((section.flags & SHF_WRITE) === 0 && section.name.startsWith(".rodata")) {
-      constants6.set(section.index, await bytesOf(section));
+      constants7.set(section.index, await bytesOf(section));
     }
   }
-  return { name, types, relocations, code, constants: constants6, ksyms: readKsyms(types, symbols), structOps };
+  return { name, types, relocations, code, constants: constants7, ksyms: readKsyms(types, symbols), structOps };
 }
 async function readCode(source2, elf, section, symbols, lines) {
   const bytes2 = await readSectionBytes(source2, section, MAX_SECTION_BYTES2);
@@ -91336,14 +91544,14 @@ function familyOf(kind) {
 }
 var MAX_SPEC_LENGTH = 64;
 function localSpec(types, relocation) {
-  const { type: root, access: access2, kind } = relocation;
+  const { type: root, access: access3, kind } = relocation;
   const family = familyOf(kind);
-  const positions = access2.split(":").map(Number);
-  if (!/^\d+(:\d+)*$/.test(access2) || positions.length > MAX_SPEC_LENGTH) {
-    throw new RelocationError(`'${access2}' is not the path of a field`);
+  const positions = access3.split(":").map(Number);
+  if (!/^\d+(:\d+)*$/.test(access3) || positions.length > MAX_SPEC_LENGTH) {
+    throw new RelocationError(`'${access3}' is not the path of a field`);
   }
   if (family === "type") {
-    if (access2 !== "0") throw new RelocationError(`'${access2}' is not the path of a type`);
+    if (access3 !== "0") throw new RelocationError(`'${access3}' is not the path of a type`);
     return { types, root, accessors: [], bitOffset: 0 };
   }
   const type = types.skipModifiers(root);
@@ -91351,7 +91559,7 @@ function localSpec(types, relocation) {
   if (family === "enumerator") {
     const value = isEnum(type) && rest.length === 0 ? type.values[first2] : void 0;
     if (value === void 0)
-      throw new RelocationError(`'${access2}' is not the path of an enumerator`);
+      throw new RelocationError(`'${access3}' is not the path of an enumerator`);
     return {
       types,
       root,
@@ -92729,17 +92937,17 @@ function decide(evidence) {
     missing: [...missing3, ...reached]
   };
 }
-function reachedIn({ object: object2, relocated, ksyms, invalid, version: version2 }, constants6) {
+function reachedIn({ object: object2, relocated, ksyms, invalid, version: version2 }, constants7) {
   const { code, results } = relocated;
   const unknown = new Set(invalid.map(({ address }) => keyOf(address)));
   for (const { address } of results.filter(isOffset)) unknown.add(keyOf(address));
   const input = {
     code,
-    read: constantReader(object2, version2, constants6),
+    read: constantReader(object2, version2, constants7),
     ksyms,
     isUnknown: (address) => unknown.has(keyOf(address))
   };
-  const programs = entryPoints(code).filter(({ isOptional }) => constants6 === "any" || !isOptional).flatMap(({ address }) => [address, ...globalFunctions(code, address, version2)]).map((address) => findReachable(input, address));
+  const programs = entryPoints(code).filter(({ isOptional }) => constants7 === "any" || !isOptional).flatMap(({ address }) => [address, ...globalFunctions(code, address, version2)]).map((address) => findReachable(input, address));
   return (address) => programs.some((isReached) => isReached(address));
 }
 var LAZY_SINCE = 0x60800n;
@@ -92776,11 +92984,11 @@ function versionCode(uname2) {
   const [major = 0, minor = 0, patch2 = 0] = found.slice(1).map(Number);
   return BigInt(major * 65536 + minor * 256 + Math.min(patch2, 255));
 }
-function constantReader(object2, version2, constants6) {
+function constantReader(object2, version2, constants7) {
   const { byteOrder } = object2.types.btf;
   return (section, offset, size2) => {
     if (section === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version2 : void 0;
-    if (typeof section === "string" || constants6 === "any") return void 0;
+    if (typeof section === "string" || constants7 === "any") return void 0;
     const bytes2 = object2.constants.get(section)?.subarray(offset, offset + size2);
     return bytes2?.length === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
   };
@@ -92946,7 +93154,7 @@ import { readdir as readdir3, readFile as readFile9 } from "node:fs/promises";
 // src/jobs/fetch/image.ts
 import { lstat, readlink } from "node:fs/promises";
 import { join as join19 } from "node:path";
-var MOST_LINKS = 40;
+var MOST_LINKS2 = 40;
 async function resolveInImage(root, path2, last = "follow") {
   if (root === "/") return path2;
   let todo = path2.split("/");
@@ -92966,7 +93174,7 @@ async function resolveInImage(root, path2, last = "follow") {
       continue;
     }
     links += 1;
-    if (links > MOST_LINKS) {
+    if (links > MOST_LINKS2) {
       throw new Failure(
         "usage",
         `${path2} below ${root} cannot be resolved: its symbolic links form a loop.`,
@@ -94615,6 +94823,8 @@ async function demonstrate(platform4, options3, mirror) {
     ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
     ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
     ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
+    // The packages of the demo are not signed.
+    signature: ["off"],
     cache: ["none"]
   });
   if (built2.status === 2) return built2;
@@ -94714,7 +94924,7 @@ var fetch = defineCommand({
     const fetched = await fetchFor(platform4, progress, options3, machine);
     const { kernel, btf, summary: summary3, promised } = fetched;
     const name = `${kernel.uname}.btf`;
-    const output = await write(options3.output ?? name, name, btf);
+    const output = await write2(options3.output ?? name, name, btf);
     const size2 = `${bytes(summary3.size)}, ${summary3.types} types`;
     return {
       status: 0,
@@ -94725,7 +94935,7 @@ var fetch = defineCommand({
     };
   }
 });
-async function write(given, name, btf) {
+async function write2(given, name, btf) {
   const there = await stat4(given).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
@@ -94820,7 +95030,7 @@ function sha2564(bytes2) {
 
 // src/jobs/install/install.ts
 import { existsSync as existsSync12 } from "node:fs";
-import { mkdir as mkdir9, readFile as readFile15, rmdir, unlink } from "node:fs/promises";
+import { mkdir as mkdir10, readFile as readFile15, rmdir, unlink } from "node:fs/promises";
 import { dirname as dirname9, relative as relative2 } from "node:path";
 
 // src/btf/write-elf.ts
@@ -94895,7 +95105,7 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-import { mkdir as mkdir8, readdir as readdir7, readFile as readFile14, rm as rm14 } from "node:fs/promises";
+import { mkdir as mkdir9, readdir as readdir7, readFile as readFile14, rm as rm14 } from "node:fs/promises";
 import { dirname as dirname8, join as join24 } from "node:path";
 var InstallRecordShape = strictObject({
   uname,
@@ -94934,7 +95144,7 @@ function parse5(text3, file) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await resolveInImage(state.root, fileOf(state.folder, record2));
-  await mkdir8(dirname8(file), { recursive: true });
+  await mkdir9(dirname8(file), { recursive: true });
   await replaceFile(file, `${JSON.stringify(record2, null, 2)}
 `, { mode: 420, sync: true });
 }
@@ -95046,7 +95256,7 @@ async function makeFolders(root, file) {
   for (let one2 = folder2; !existsSync12(one2); one2 = dirname9(one2)) {
     missing3.push(`/${relative2(root, one2)}`);
   }
-  await mkdir9(folder2, { recursive: true, mode: 493 });
+  await mkdir10(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
@@ -96706,7 +96916,7 @@ import * as os7 from "os";
 
 // node_modules/@actions/core/lib/summary.js
 import { EOL as EOL3 } from "os";
-import { constants as constants3, promises } from "fs";
+import { constants as constants4, promises } from "fs";
 var __awaiter = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
     return value instanceof P4 ? value : new P4(function(resolve10) {
@@ -96734,7 +96944,7 @@ var __awaiter = function(thisArg, _arguments, P4, generator) {
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { access, appendFile, writeFile: writeFile5 } = promises;
+var { access: access2, appendFile, writeFile: writeFile5 } = promises;
 var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
 var Summary = class {
   constructor() {
@@ -96756,7 +96966,7 @@ var Summary = class {
         throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
       }
       try {
-        yield access(pathFromEnv, constants3.R_OK | constants3.W_OK);
+        yield access2(pathFromEnv, constants4.R_OK | constants4.W_OK);
       } catch (_a5) {
         throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
       }
@@ -96994,7 +97204,7 @@ import os6 from "os";
 
 // node_modules/@actions/io/lib/io-util.js
 import * as fs4 from "fs";
-var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir10, open: open5, readdir: readdir9, rename: rename4, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open5, readdir: readdir9, rename: rename4, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 
@@ -97553,7 +97763,7 @@ import { availableParallelism as availableParallelism5 } from "node:os";
 import { basename as basename9 } from "node:path";
 
 // src/jobs/tailor/output.ts
-import { link as link2, mkdir as mkdir11, readdir as readdir10 } from "node:fs/promises";
+import { link as link2, mkdir as mkdir12, readdir as readdir10 } from "node:fs/promises";
 import { dirname as dirname11, join as join27 } from "node:path";
 
 // node_modules/fflate/esm/index.mjs
@@ -98152,7 +98362,7 @@ async function writeFolder(folder2, files) {
     let first2;
     for (const { path: path2, content } of group) {
       const target = join27(folder2, path2);
-      await mkdir11(dirname11(target), { recursive: true });
+      await mkdir12(dirname11(target), { recursive: true });
       if (first2 === void 0) await replaceFile(target, content, { mode: 420, sync: true });
       else await link2(first2, target);
       first2 ??= target;
@@ -98195,10 +98405,10 @@ function combineObjects(objects) {
   for (const { types, relocations } of objects) {
     const [byValue2, whole] = [new ByValue(types, collection), new Whole(types, collection)];
     for (const relocation of relocations) {
-      const { access: access2, kind } = relocation;
+      const { access: access3, kind } = relocation;
       const copy = seesBehindPointers(types, relocation) ? whole : byValue2;
       const type = copy.add(relocation.type);
-      questions.set(`${type} ${access2} ${kind}`, { type, access: access2, kind });
+      questions.set(`${type} ${access3} ${kind}`, { type, access: access3, kind });
     }
   }
   const strings = new StringTable();
@@ -98300,8 +98510,8 @@ var Whole = class {
 };
 var [HEADER_SIZE4, RECORD_SIZE] = [32, 16];
 function writeExt(questions, strings, order) {
-  const records = questions.flatMap(({ type, access: access2, kind }) => [
-    ...[0, type, strings.offsetOf(access2), RELOCATION_KINDS.indexOf(kind)]
+  const records = questions.flatMap(({ type, access: access3, kind }) => [
+    ...[0, type, strings.offsetOf(access3), RELOCATION_KINDS.indexOf(kind)]
   ]);
   const section = [strings.offsetOf("combined"), questions.length, ...records];
   const isEmpty = questions.length === 0;
@@ -98625,7 +98835,7 @@ var systemClock = {
 
 // src/platform/programs.ts
 import { spawn } from "node:child_process";
-import { accessSync, closeSync as closeSync3, constants as constants5, openSync as openSync3, rmSync as rmSync2, statSync } from "node:fs";
+import { accessSync, closeSync as closeSync3, constants as constants6, openSync as openSync3, rmSync as rmSync2, statSync } from "node:fs";
 import { delimiter, isAbsolute as isAbsolute2, join as join30 } from "node:path";
 var STREAMS = { input: "pipe", output: "pipe" };
 var KEPT_OF_STDERR = 64 * 1024;
@@ -98720,10 +98930,10 @@ async function openPipe(path2, begin) {
   const made = await begin({ program: "mkfifo", args: ["--mode=600", path2] }, STREAMS);
   const { status, stderr } = await made.ended;
   if (status !== 0) throw new Error(`mkfifo ended with ${status}: ${stderr.trim()}`);
-  const opener = openSync3(path2, constants5.O_RDONLY | constants5.O_NONBLOCK);
+  const opener = openSync3(path2, constants6.O_RDONLY | constants6.O_NONBLOCK);
   try {
-    const writer = openSync3(path2, constants5.O_WRONLY);
-    return { writer, reader: openSync3(path2, constants5.O_RDONLY) };
+    const writer = openSync3(path2, constants6.O_WRONLY);
+    return { writer, reader: openSync3(path2, constants6.O_RDONLY) };
   } finally {
     closeSync3(opener);
     rmSync2(path2);
@@ -98738,7 +98948,7 @@ function killGroup(leader) {
 }
 function isExecutable(path2) {
   try {
-    accessSync(path2, constants5.X_OK);
+    accessSync(path2, constants6.X_OK);
     return statSync(path2).isFile();
   } catch {
     return false;
@@ -98882,9 +99092,9 @@ async function execute(command, given, operands, reportFile) {
   }
 }
 function reserveStdout() {
-  const write2 = process.stdout.write.bind(process.stdout);
+  const write3 = process.stdout.write.bind(process.stdout);
   process.stdout.write = process.stderr.write.bind(process.stderr);
-  return (text3) => void write2(text3);
+  return (text3) => void write3(text3);
 }
 function writeReport(file, text3) {
   try {

@@ -5,6 +5,7 @@
 export const REASONS = [
   'no-vmlinux', // the package contains no vmlinux: permanent until the package changes
   'no-dwarf', // vmlinux has no debug information: permanent until the package changes
+  'unreadable-dwarf', // vmlinux has debug information that the installed pahole cannot read
   'corrupt-package', // not an RPM, or its lengths and checksums are inconsistent
   'checksum-mismatch', // the bytes do not match the checksum in the repository's metadata or the catalog
   'bad-signature', // the signature is wrong, or made by a key that is not trusted

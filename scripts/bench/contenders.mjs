@@ -18,7 +18,17 @@ const SHELL = fileURLToPath(new URL('shell-pipeline.sh', import.meta.url));
  */
 export function ours(tools, mirror, kernels, folder) {
   const { release, arch } = kernels[0];
-  const args = ['build', '--release', release, '--arch', arch, '--mirror', mirror];
+  const args = [
+    'build',
+    '--release',
+    release,
+    '--arch',
+    arch,
+    '--mirror',
+    mirror,
+    '--signature',
+    'off',
+  ];
   for (const { uname } of kernels) args.push('--kernel', uname);
   args.push(...tools.choice, '--cache', 'none', '--output', `${folder}/output`);
   return { program: process.execPath, args: [BUNDLE, ...args] };

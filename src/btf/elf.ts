@@ -198,6 +198,25 @@ export function debugInfoOf(path: string): Promise<DebugInfo> {
   });
 }
 
+/** What a reader of the DWARF must know: zstd, or dwz's supplementary files. */
+export type DwarfForm = 'zstd' | 'dwz' | 'plain';
+
+/** ELFCOMPRESS_ZSTD of the ELF specification. */
+const COMPRESSED_BY_ZSTD = 2;
+
+export function dwarfFormOf(path: string): Promise<DwarfForm> {
+  return withFile(path, async (source) => {
+    const elf = await readElf(source);
+    const section = findDwarf(elf);
+    if (section && (section.flags & SHF_COMPRESSED) !== 0) {
+      const header = await source.read(section.offset, Math.min(section.size, 4));
+      const type = header.length === 4 ? fieldsOf(header, elf.byteOrder).u32(0) : 0;
+      if (type === COMPRESSED_BY_ZSTD) return 'zstd';
+    }
+    return findSection(elf, '.gnu_debugaltlink') ? 'dwz' : 'plain';
+  });
+}
+
 function readSection(fields: Fields, index: number) {
   return {
     ...{ index, nameOffset: fields.u32(0), type: fields.u32(4), flags: fields.u64(8) },

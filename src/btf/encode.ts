@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { Failure, isSystemError } from '../failure.ts';
 import { printable } from '../names.ts';
 import type { Programs } from '../platform/programs.ts';
-import { hasDwarf, readElf, withFile } from './elf.ts';
+import { type DwarfForm, dwarfFormOf, hasDwarf, readElf, withFile } from './elf.ts';
 
 /** A pahole and how it is called: what toolchain/ hands over. */
 export interface EncoderProgram {
@@ -21,7 +21,7 @@ export interface EncodeRequest {
 
 /**
  * Makes raw BTF of a vmlinux with DWARF: `pahole <args> --btf_encode_detached <output> <vmlinux>`.
- * Throws `no-dwarf`, `out-of-memory` (killed by SIGKILL), `no-space` or `pahole-failed`, with
+ * Throws `no-dwarf`, `unreadable-dwarf`, `out-of-memory` (killed by SIGKILL), `no-space` or `pahole-failed`, with
  * pahole's own words. An exit status of 0 says little: what came out still has to be checked.
  */
 export async function encodeBtf(
@@ -43,7 +43,7 @@ export async function encodeBtf(
   });
   const said = lastLines(`${ending.stderr}\n${ending.stdout.toString('utf8')}`);
   if (ending.signal === 'SIGKILL') throw killed();
-  if (status !== 0) throw refused(vmlinux, status ?? ending.signal, said);
+  if (status !== 0) throw await refused(vmlinux, status ?? ending.signal, said);
   const size = await sizeOf(output);
   if (size === undefined || size === 0) {
     throw new Failure('pahole-failed', `pahole ended well and wrote no BTF.${said}`);
@@ -59,6 +59,25 @@ function noDwarf(vmlinux: string): Failure {
   );
 }
 
+function unreadableDwarf(vmlinux: string, form: DwarfForm, said: string): Failure {
+  const [what, advice] = {
+    zstd: [
+      'is compressed with zstd',
+      'Install elfutils (libdw, libelf) 0.189 or newer with zstd, and a pahole that uses it: with --pahole 1.31 one is built.',
+    ],
+    dwz: [
+      'refers to a supplementary file of dwz, which is not in this package',
+      'Install the package with the supplementary file (/usr/lib/debug/.dwz), or use a newer pahole.',
+    ],
+    plain: ['is in a form that it does not know', 'Use a newer pahole: --pahole 1.31.'],
+  }[form] as [string, string];
+  return new Failure(
+    'unreadable-dwarf',
+    `This pahole cannot read the debug information of ${vmlinux}, which ${what}.${said}`,
+    advice,
+  );
+}
+
 function killed(): Failure {
   return new Failure(
     'out-of-memory',
@@ -67,12 +86,17 @@ function killed(): Failure {
   );
 }
 
-function refused(vmlinux: string, status: number | string | null, said: string): Failure {
+/** After `hasDwarf`: when pahole says that there is no DWARF, it cannot read what there is. */
+async function refused(
+  vmlinux: string,
+  status: number | string | null,
+  said: string,
+): Promise<Failure> {
   if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
-    return noDwarf(vmlinux);
+    return unreadableDwarf(vmlinux, await dwarfFormOf(vmlinux), said);
   }
-  // pahole does not ask why a write came short.
-  if (/No space left on device|Could only write \d+ bytes/.test(said)) {
+  // pahole does not ask why a write came short; a mapped file on a full disk ends it with SIGBUS.
+  if (status === 'SIGBUS' || /No space left on device|Could only write \d+ bytes/.test(said)) {
     return new Failure('no-space', `pahole could not write its output.${said}`, 'Free some space.');
   }
   if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {

@@ -62,6 +62,8 @@ async function demonstrate(
     ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
     ...{ pahole: [pahole], xz: [xz], toolSource, installDependencies: true },
     ...(toolCache === undefined ? {} : { toolCache: [toolCache] }),
+    // The packages of the demo are not signed.
+    signature: ['off'],
     cache: ['none'],
   });
   if (built.status === 2) return built;

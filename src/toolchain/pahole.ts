@@ -1,6 +1,6 @@
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
-import { atLeast, versionIn } from './version.ts';
+import { atLeast } from './version.ts';
 
 /** Where a program came from: built just now, built before, or the machine's own. */
 export type Origin = 'built' | 'cached' | 'system';
@@ -33,7 +33,8 @@ export async function inspectPahole(
   const found = platform.programs.find(path);
   if (found === undefined) throw notThere(path);
   const answer = await platform.programs.run({ program: found, args: ['--version'] });
-  const version = versionIn(answer.stdout.toString('utf8'));
+  // It answers with its version and nothing else, unlike most programs.
+  const version = /^v(\d+(?:\.\d+)+)$/m.exec(answer.stdout.toString('utf8').trim())?.[1];
   if (answer.status !== 0 || version === undefined) {
     throw new Failure(
       'missing-program',

@@ -30,8 +30,11 @@ type Programs = Pick<Platform, 'programs'>;
 /** Asks an xz for its version. Throws `missing-program` when there is none or it does not run. */
 export async function inspectXz(platform: Programs, path: string, origin: Origin): Promise<Xz> {
   const found = platform.programs.find(path);
-  const answer = found && (await platform.programs.run({ program: found, args: ['--version'] }));
-  const version = answer && answer.status === 0 && versionIn(answer.stdout.toString('utf8'));
+  const answer = found
+    ? await platform.programs.run({ program: found, args: ['--version'] })
+    : undefined;
+  const said = answer?.status === 0 ? answer.stdout.toString('utf8') : '';
+  const version = said.startsWith('xz ') ? versionIn(said) : undefined;
   if (!found || !version) {
     throw new Failure(
       'missing-program',

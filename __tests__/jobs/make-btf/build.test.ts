@@ -12,6 +12,8 @@ import { join } from 'node:path';
 import type { KernelRecord } from '../../../src/archive/record.ts';
 import { serveFolder } from '../../../src/download/static-server.ts';
 import type { KernelResult } from '../../../src/jobs/make-btf/build-kernels.ts';
+import type { BuildRequest } from '../../../src/jobs/make-btf/run.ts';
+import type { KernelPackage } from '../../../src/sources/kernels.ts';
 import {
   build,
   copyOfDemo,
@@ -81,7 +83,7 @@ test('the record says what came, what was verified, and what came out: as other 
     sha256: sha256(readFileSync(rpm)),
   });
   expect(record.verified).toEqual({
-    ...{ repodata: true, header: true, file: true, signature: { status: 'unsigned' } },
+    ...{ repodata: true, header: true, file: true, signature: { status: 'off' } },
   });
   expect(record.vmlinux).toEqual({
     ...{ size: vmlinux.length, sha256: sha256(vmlinux), embeddedBtf: false },
@@ -119,8 +121,18 @@ test('what is finished is not built again, but what was touched, or made in anot
     ...[uname, uname === touched.uname || uname === gone.uname ? 'built' : 'skipped'],
   ]);
   expect(states).toEqual(Object.fromEntries(expected));
-  const compat = await build(platform, kernels.slice(0, 1), places, { profile: 'compat' });
-  expect(compat.map(({ state }) => state)).toEqual(['built']);
+  const stateWith = async (kernel: KernelPackage | undefined, changes: Partial<BuildRequest>) => {
+    const [result] = await build(platform, kernel ? [kernel] : [], places, changes);
+    return result?.state === 'failed' ? result.record.reason : result?.state;
+  };
+  expect(await stateWith(kernels[0], { profile: 'compat' })).toBe('built');
+  expect(await stateWith(kernels[1], {})).toBe('skipped');
+  const unpinned = kernels[1] && { ...kernels[1], trustedKeys: [] };
+  expect(await stateWith(unpinned, { signature: 'prefer' })).toBe('built');
+  expect(await stateWith(unpinned, { signature: 'prefer' })).toBe('skipped');
+  expect(await stateWith(kernels[1], { signature: 'prefer' })).toBe('unsigned');
+  const more = { expectation: { kind: 'kernel', minimumTypes: 1_000_000 } } as const;
+  expect(await stateWith(kernels[2], more)).toBe('bad-btf');
 });
 
 test('an interruption ends it at once, leaves nothing half done, and the next run does only the rest', async () => {
@@ -212,8 +224,21 @@ test('an output that cannot be written is said for what it is', async () => {
   const places = run();
   const blocked = join(places.output, 'file');
   writeFileSync(blocked, '');
-  mkdirSync(join(places.output, 'x'));
-  await expect(
-    build(platform, kernels.slice(0, 1), { ...places, output: blocked }),
-  ).rejects.toThrow(/ENOTDIR|not a folder/);
+  await expect(build(platform, kernels, { ...places, output: blocked })).rejects.toMatchObject({
+    reason: 'usage',
+    message: expect.stringContaining(`${blocked} cannot be written`),
+  });
+});
+
+test('when the output of one kernel cannot be written the others end, and leave no record', async () => {
+  const places = run();
+  mkdirSync(join(places.output, 'records'));
+  const blocked = join(places.output, 'openEuler');
+  writeFileSync(blocked, '');
+  await expect(build(platform, kernels, places)).rejects.toMatchObject({
+    reason: 'usage',
+    message: expect.stringContaining(blocked),
+  });
+  expect(filesBelow(places.output)).toEqual(['openEuler']);
+  expect(readdirSync(places.temp)).toEqual([]);
 });

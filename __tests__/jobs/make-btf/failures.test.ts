@@ -92,7 +92,7 @@ test('the one good kernel is built among all that fail, in the order of the vers
 });
 
 test.each([
-  ['a package without vmlinux', NO_VMLINUX, 'no-vmlinux', 'built without debug information'],
+  ['a package without vmlinux', NO_VMLINUX, 'no-vmlinux', 'has no ./usr/lib/debug/lib/modules'],
   ['a vmlinux without DWARF', NO_DWARF, 'no-dwarf', 'no debug information'],
   ['a vmlinux that is no ELF file', NOT_ELF, 'bad-elf', 'not an ELF file'],
   [

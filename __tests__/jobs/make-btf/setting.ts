@@ -124,7 +124,7 @@ export function build(
       connections: undefined,
       jobs: 2,
       profile: 'default',
-      signature: 'prefer',
+      signature: 'off',
       trust: [],
       expectation: { kind: 'kernel', minimumTypes: 100 },
       ...changes,

@@ -56,6 +56,7 @@ export async function openBuildContext(
     workspace,
     profile,
     expectation,
+    signature,
     interrupted,
     stop: (reason) => stopping.abort(reason),
     pahole: tools.pahole,

@@ -12,6 +12,7 @@ import { sha256 } from '../../sha256.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import { type FetchContext, fetchVmlinux } from './fetch-vmlinux.ts';
 import { type PaholeContext, runPahole } from './run-pahole.ts';
+import type { SignaturePolicy } from './signature-verifier.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { isPacked, LARGEST_RATIO, unpackVmlinux } from './unpack-vmlinux.ts';
 import type { Workspace } from './workspace.ts';
@@ -22,6 +23,7 @@ export interface BuildContext extends FetchContext, PaholeContext {
   readonly workspace: Workspace;
   /** What the BTF must hold to be accepted as a kernel's. */
   readonly expectation: Expectation;
+  readonly signature: SignaturePolicy;
   /** Aborts `interrupted` with this reason: ends the work on all kernels of the run. */
   stop(reason: unknown): void;
 }

@@ -38,9 +38,11 @@ export async function buildKernels(
 ): Promise<readonly KernelResult[]> {
   const { clock } = context.platform;
   const { interrupted, stop } = context;
-  const encoder = {
+  const required = {
     version: context.pahole.version,
     flags: paholeArguments(context.pahole, { profile: context.profile, jobs: 1 }).flags,
+    minimumTypes: context.expectation.kind === 'kernel' ? context.expectation.minimumTypes : 0,
+    signature: context.signature,
   };
   let working = 0;
   let waiting = kernels.length;
@@ -48,26 +50,28 @@ export async function buildKernels(
   const attempt = async (kernel: KernelPackage): Promise<KernelResult> => {
     const started = clock.now();
     const seconds = () => Math.round(clock.now() - started) / 1000;
-    const finished = await finishedBefore(output, kernel, encoder);
+    const finished = await finishedBefore(output, kernel, required);
     if (finished) return { state: 'skipped', record: finished, seconds: seconds() };
 
     const task = progress.begin(kernel.uname);
     const spare = () => paholeCores({ working, waiting }, cores);
     try {
-      const built = await buildKernel(context, kernel, spare, task);
+      const built = await buildKernel(context, kernel, spare, task).catch((error: unknown) => {
+        interrupted.throwIfAborted();
+        return failureRecord(context, kernel, error);
+      });
+      if ('state' in built) {
+        await writeFailed(output, built);
+        task.end(`failed (${built.reason})`, built.message);
+        return { state: 'failed', record: built, seconds: seconds() };
+      }
       await writeBuilt(output, built);
       const { btf, tarball } = built.record;
       task.end('built', `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
       return { state: 'built', record: built.record, seconds: seconds() };
     } catch (error) {
-      if (interrupted.aborted) {
-        task.end('interrupted');
-        throw interrupted.reason;
-      }
-      const record = failureRecord(context, kernel, error);
-      await writeFailed(output, record);
-      task.end(`failed (${record.reason})`, record.message);
-      return { state: 'failed', record, seconds: seconds() };
+      task.end('interrupted');
+      throw error;
     }
   };
 

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, posix } from 'node:path';
 import { Failure } from '../../failure.ts';
 import { printable } from '../../names.ts';
 import {
@@ -64,7 +64,7 @@ export async function extractVmlinux(
     throw new Failure('corrupt-package', `The package is ${is} and not ${wanted.nvra}.`);
   }
   const entry = findVmlinux(head.files, wanted);
-  if (!entry) throw noVmlinux(wanted);
+  if (!entry) throw noVmlinux(wanted, head.files);
   checkSizes(head, entry);
   await admit(head, entry);
 
@@ -122,18 +122,6 @@ async function readArchive(payload: Payload): Promise<Extracted> {
   }
 }
 
-function findVmlinux(
-  files: readonly PackageFile[],
-  { vmlinuxPath, otherVmlinuxPaths = [] }: WantedPackage,
-): PackageFile | undefined {
-  for (const member of [vmlinuxPath, ...otherVmlinuxPaths]) {
-    const path = pathOfMember(member);
-    const entry = files.find((file) => file.path === path && file.kind === 'file' && !file.ghost);
-    if (entry) return entry;
-  }
-  return undefined;
-}
-
 function algorithmOf({ digest }: PackageFile): string {
   return digest?.algorithm ?? 'sha256';
 }
@@ -175,10 +163,43 @@ function wrongDigest({ algorithm, hex }: Digest, actual: string): Failure {
   );
 }
 
-function noVmlinux({ nvra, vmlinuxPath }: WantedPackage): Failure {
+/** As many links may lead to a file as Linux follows (`path_resolution(7)`). */
+const MOST_LINKS = 40;
+
+/**
+ * The first of the wanted paths that is there: a file, where a symlink leads to one, or the same path of a system whose
+ * /lib is in /usr (`/usr/lib/debug/usr/lib/...`).
+ */
+function findVmlinux(
+  files: readonly PackageFile[],
+  { vmlinuxPath, otherVmlinuxPaths = [] }: WantedPackage,
+): PackageFile | undefined {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const follow = (start: string): PackageFile | undefined => {
+    let file = byPath.get(start);
+    for (let links = 0; file?.kind === 'symlink' && links < MOST_LINKS; links++) {
+      file = byPath.get(posix.resolve(posix.dirname(file.path), file.linkTo ?? ''));
+    }
+    return file?.kind === 'file' && !file.ghost ? file : undefined;
+  };
+  for (const member of [vmlinuxPath, ...otherVmlinuxPaths]) {
+    const path = pathOfMember(member);
+    const found = follow(path) ?? follow(path.replace('/lib/debug/lib/', '/lib/debug/usr/lib/'));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function noVmlinux({ nvra, vmlinuxPath }: WantedPackage, files: readonly PackageFile[]): Failure {
+  const other = files.find(({ path }) => posix.basename(path).startsWith('vmlinux'));
+  const debugs = files.some(({ path }) => path.endsWith('.debug'));
   return new Failure(
     'no-vmlinux',
-    `${nvra} has no ${vmlinuxPath}.`,
-    'This kernel was built without debug information: there is no BTF to be made of it.',
+    other
+      ? `${nvra} has no ${vmlinuxPath}, but it has ${printable(other.path)}.`
+      : `${nvra} has no ${vmlinuxPath}.`,
+    other || debugs
+      ? 'If vmlinux is elsewhere in this package, name its place in a file for --sources.'
+      : 'The package holds no debug information: there is no BTF to be made of it.',
   );
 }

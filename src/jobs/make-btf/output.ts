@@ -1,4 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tarballPath } from '../../archive/layout.ts';
 import { parseRecord } from '../../archive/parse-record.ts';
@@ -8,27 +9,31 @@ import {
   type KernelRecord,
   recordPath,
 } from '../../archive/record.ts';
-import { Failure, isSystemError } from '../../failure.ts';
+import { describe, Failure, isSystemError, noSpace } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
 import { replaceFile } from '../../platform/replace-file.ts';
 import { sha256 } from '../../sha256.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import type { Built } from './build-kernel.ts';
+import type { SignaturePolicy } from './signature-verifier.ts';
 
-/** What decides the bytes of a kernel's BTF, besides its package. */
-export interface EncoderSettings {
+/** What an earlier result must satisfy to be kept. */
+export interface Requirements {
+  /** What decides the bytes of a kernel's BTF, besides its package: pahole's version and its arguments. */
   readonly version: string;
   readonly flags: readonly string[];
+  readonly minimumTypes: number;
+  readonly signature: SignaturePolicy;
 }
 
 /**
- * The record of a kernel that an earlier run finished: made from the same package with the same settings, and its
- * tarball is there and unchanged. Undefined when the kernel must be built again.
+ * The record of a kernel that an earlier run finished: made from the same package in the same way, it satisfies what is
+ * required now, and its tarball is there and unchanged. Undefined when the kernel must be built again.
  */
 export async function finishedBefore(
   output: string,
   kernel: KernelPackage,
-  encoder: EncoderSettings,
+  required: Requirements,
 ): Promise<KernelRecord | undefined> {
   const record = await readRecord(output, kernel.uname);
   if (!record || isFailureRecord(record)) return undefined;
@@ -40,9 +45,9 @@ export async function finishedBefore(
         ({ checksum }) => checksum.value === record.package.sha256,
       ));
   const sameEncoder =
-    record.pahole.version === encoder.version &&
-    record.pahole.flags.join(' ') === encoder.flags.join(' ');
-  if (!samePackage || !sameEncoder) return undefined;
+    record.pahole.version === required.version &&
+    record.pahole.flags.join(' ') === required.flags.join(' ');
+  if (!samePackage || !sameEncoder || !satisfies(record, kernel, required)) return undefined;
   const tarball = await readFile(join(output, tarballPath(kernel, kernel.uname))).catch(
     undefinedIfMissing,
   );
@@ -51,20 +56,59 @@ export async function finishedBefore(
   return sum === record.tarball.sha256 ? record : undefined;
 }
 
+function satisfies(
+  { btf, verified }: KernelRecord,
+  kernel: KernelPackage,
+  { minimumTypes, signature: policy }: Requirements,
+): boolean {
+  const types = Object.values(btf.kinds).reduce((sum, count) => sum + count, 0);
+  const { status } = verified.signature;
+  const mayBeUnsigned = policy === 'prefer' && kernel.trustedKeys.length === 0;
+  const signed = policy === 'off' || status === 'good' || (status === 'unsigned' && mayBeUnsigned);
+  return types >= minimumTypes && signed;
+}
+
+/** Makes the folder for the output. Throws `usage` when it is none, or cannot be written. */
+export async function openOutput(output: string): Promise<void> {
+  try {
+    await mkdir(output, { recursive: true });
+    await access(output, constants.W_OK);
+  } catch (error) {
+    throw notWritable(output, error);
+  }
+}
+
 /** Writes the tarball first and the record last: where there is a record, the kernel is finished. */
 export async function writeBuilt(output: string, { record, tarball }: Built): Promise<void> {
-  await replaceFile(join(output, record.tarball.path), tarball);
+  await write(join(output, record.tarball.path), tarball);
   await writeRecord(output, record);
 }
 
 /** Writes the record of a kernel that failed, and removes a tarball of an earlier run. */
 export async function writeFailed(output: string, record: BuildRecord): Promise<void> {
-  await rm(join(output, tarballPath(record, record.uname)), { force: true });
+  const tarball = join(output, tarballPath(record, record.uname));
+  await rm(tarball, { force: true }).catch((error: unknown) => {
+    throw notWritable(tarball, error);
+  });
   await writeRecord(output, record);
 }
 
 async function writeRecord(output: string, record: BuildRecord): Promise<void> {
-  await replaceFile(join(output, recordPath(record.uname)), `${JSON.stringify(record, null, 2)}\n`);
+  await write(join(output, recordPath(record.uname)), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+async function write(path: string, content: Uint8Array | string): Promise<void> {
+  await replaceFile(path, content).catch((error: unknown) => {
+    throw notWritable(path, error);
+  });
+}
+
+/** What stops writing is no defect: a full disk, a file where a folder should be, a folder of another user. */
+function notWritable(path: string, error: unknown): Failure {
+  const why = `${path} cannot be written: ${describe(error)}.`;
+  const full = isSystemError(error, 'ENOSPC') || isSystemError(error, 'EDQUOT');
+  if (full) return noSpace(why, error);
+  return new Failure('usage', why, 'Name a folder that can be written with --output.', error);
 }
 
 /** The record of an earlier run; undefined when there is none, or when the file is no record of this kernel. */
@@ -81,5 +125,7 @@ async function readRecord(output: string, uname: Uname): Promise<BuildRecord | u
 }
 
 function undefinedIfMissing(error: unknown): undefined {
-  if (!isSystemError(error, 'ENOENT')) throw error;
+  if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return;
+  const why = `The output of an earlier run cannot be read: ${describe(error)}.`;
+  throw new Failure('usage', why, 'Name another folder with --output.', error);
 }

@@ -5,6 +5,7 @@ import type { KernelPackage } from '../../sources/kernels.ts';
 import { prepareToolchain, type ToolRequest } from '../../toolchain/prepare.ts';
 import { type BuildContextSettings, openBuildContext } from './build-context.ts';
 import { buildKernels, type KernelResult } from './build-kernels.ts';
+import { openOutput } from './output.ts';
 
 export interface BuildRequest extends BuildContextSettings {
   readonly kernels: readonly KernelPackage[];
@@ -22,6 +23,7 @@ export async function runBuild(
   progress: Progress,
 ): Promise<readonly KernelResult[]> {
   if (request.kernels.length === 0) return [];
+  await openOutput(request.output);
   const tools = await prepareToolchain(platform, request.tools, progress);
   const opened = await openBuildContext(platform, tools, request, progress);
   const cores = availableParallelism();

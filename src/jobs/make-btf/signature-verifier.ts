@@ -14,13 +14,20 @@ import {
 import type { PackageHead } from '../../rpm/package.ts';
 import { checkSignature } from '../../rpm/signature.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
+import { OPENEULER_KEYS } from '../../sources/openeuler-keys.ts';
 
 /**
- * `require`: a good signature or nothing. `prefer`: the same where the repository publishes keys,
- * and unsigned packages where it does not; a signature that is there must be good. `off`: not looked at.
+ * `require`: a package must have a good signature. `prefer`: the same where the source pins keys or the repository
+ * publishes some; elsewhere unsigned packages are accepted, and a signature that is there must be good. `off`: not checked.
  */
 export const SIGNATURE_POLICIES = ['require', 'prefer', 'off'] as const;
 export type SignaturePolicy = (typeof SIGNATURE_POLICIES)[number];
+
+/** Trusted only where a source or the user pins their fingerprints. */
+const CARRIED: readonly KeyFile[] = OPENEULER_KEYS.map(({ name, armored }) => ({
+  name,
+  bytes: Buffer.from(armored),
+}));
 
 /** openEuler's key file has less than 10 kB. */
 const MOST_KEY_BYTES = 1024 * 1024;
@@ -66,21 +73,32 @@ export class SignatureVerifier {
     );
   }
 
-  /** Throws `unsigned` and `bad-signature` as the policy demands, and what keeps keys from being read. */
+  /**
+   * Throws `unsigned` and `bad-signature` as the policy demands, `bad-repository` when a pinned key is at hand neither
+   * here nor at any mirror, and what keeps keys from being read.
+   */
   async verify(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']> {
     if (this.#policy === 'off') return { status: 'off' };
     const published = await Promise.all(kernel.keyPaths.map((path) => this.#keysAt(path)));
     const files = [...published, ...this.#given].filter((file) => file !== undefined);
-    const pinned = [...kernel.trustedKeys.map(asFingerprint), ...this.#fingerprints];
+    const pinned = kernel.trustedKeys.map(asFingerprint);
     const now = this.#platform.clock.date();
-    const keyring = await Keyring.read(files, pinned, now);
+    const keyring = await Keyring.read(
+      [...CARRIED, ...files],
+      [...pinned, ...this.#fingerprints],
+      now,
+    );
+    if (pinned.length > 0 && keyring.trusted.length === 0) throw noKeys(kernel);
     const verdict = await checkSignature(head, keyring, now);
     if (verdict.status === 'good') return { status: 'good', key: verdict.key, hash: verdict.hash };
-    if (this.#policy === 'prefer' && files.length === 0) return { status: 'unsigned' };
+    const isExpected = pinned.length > 0 || files.length > 0;
+    if (this.#policy === 'prefer' && !isExpected) return { status: 'unsigned' };
     throw new Failure(
       'unsigned',
       `${kernel.nvra}: ${verdict.message}`,
-      'Its repository signs packages. If you trust this one all the same, use --signature off.',
+      isExpected
+        ? 'Packages of its repository are signed. If you trust this one all the same, use --signature off.'
+        : 'Its repository publishes no key. If you trust it all the same, use --signature prefer or off.',
     );
   }
 
@@ -92,20 +110,33 @@ export class SignatureVerifier {
 
   #fetch(path: string): Promise<KeyFile | undefined> {
     const { interrupted: signal } = this.#platform;
-    return fetchFile(this.#pool, path, { signal }, async ({ status, url, body }) => {
-      if (status !== 200) return undefined;
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of body) {
-        chunks.push(chunk as Buffer);
-        size += (chunk as Buffer).length;
-        if (size > MOST_KEY_BYTES) {
-          throw new Failure('bad-repository', `The key file ${url} is too large to be one.`);
+    return fetchFile(
+      this.#pool,
+      path,
+      { signal, notFound: 'all' },
+      async ({ status, url, body }) => {
+        if (status !== 200) return undefined;
+        const chunks: Buffer[] = [];
+        let size = 0;
+        for await (const chunk of body) {
+          chunks.push(chunk as Buffer);
+          size += (chunk as Buffer).length;
+          if (size > MOST_KEY_BYTES) {
+            throw new Failure('bad-repository', `The key file ${url} is too large to be one.`);
+          }
         }
-      }
-      return { name: url, bytes: Buffer.concat(chunks) };
-    });
+        return { name: url, bytes: Buffer.concat(chunks) };
+      },
+    );
   }
+}
+
+function noKeys(kernel: KernelPackage): Failure {
+  return new Failure(
+    'bad-repository',
+    `${kernel.nvra} must be signed by ${kernel.trustedKeys.join(' or ')}, but no mirror has such a key at ${kernel.keyPaths.join(' or ')}.`,
+    'Give the key with --trust-key <file>, or try another mirror.',
+  );
 }
 
 async function readKeys(path: string): Promise<KeyFile> {
