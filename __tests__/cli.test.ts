@@ -56,6 +56,18 @@ test.each([
   expect(JSON.parse(json.stdout)).toMatchObject({ error: { reason: 'usage' } });
 });
 
+test('help has a page for each command and each topic, and names the nearest for another word', () => {
+  expect(btfhub(['help', 'exit-status']).stdout).toContain('141');
+  expect(btfhub(['help', 'verify']).stdout).toBe(btfhub(['verify', '--help']).stdout);
+  const { status, stderr } = btfhub(['help', 'verfy']);
+  expect({ status, isNear: stderr.includes('verify') }).toEqual({ status: 2, isNear: true });
+});
+
+test('a mistyped command or option is answered with the nearest one', () => {
+  expect(btfhub(['bulid']).stderr).toContain('Did you mean build?');
+  expect(btfhub(['build', '--relaese', 'x']).stderr).toContain('Did you mean --release?');
+});
+
 test('what does not exist is status 2, with what to do, and in JSON one document', () => {
   const { status, stdout, stderr } = btfhub(['verify', 'nothing', '--json']);
   expect(status).toBe(2);

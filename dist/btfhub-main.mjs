@@ -296,17 +296,17 @@ var require_help = __commonJS({
        */
       visibleGlobalOptions(cmd) {
         if (!this.showGlobalOptions) return [];
-        const globalOptions = [];
+        const globalOptions2 = [];
         for (let ancestorCmd = cmd.parent; ancestorCmd; ancestorCmd = ancestorCmd.parent) {
           const visibleOptions = ancestorCmd.options.filter(
             (option) => !option.hidden
           );
-          globalOptions.push(...visibleOptions);
+          globalOptions2.push(...visibleOptions);
         }
         if (this.sortOptions) {
-          globalOptions.sort(this.compareOptions);
+          globalOptions2.sort(this.compareOptions);
         }
-        return globalOptions;
+        return globalOptions2;
       }
       /**
        * Get an array of the arguments if any have a description.
@@ -14474,15 +14474,15 @@ var require_parser = __commonJS({
     var node_process = __require("process");
     var cst = require_cst();
     var lexer = require_lexer();
-    function includesToken(list2, type) {
-      for (let i3 = 0; i3 < list2.length; ++i3)
-        if (list2[i3].type === type)
+    function includesToken(list3, type) {
+      for (let i3 = 0; i3 < list3.length; ++i3)
+        if (list3[i3].type === type)
           return true;
       return false;
     }
-    function findNonEmptyIndex(list2) {
-      for (let i3 = 0; i3 < list2.length; ++i3) {
-        switch (list2[i3].type) {
+    function findNonEmptyIndex(list3) {
+      for (let i3 = 0; i3 < list3.length; ++i3) {
+        switch (list3[i3].type) {
           case "space":
           case "comment":
           case "newline":
@@ -21169,8 +21169,8 @@ var require_util2 = __commonJS({
       }
       return values;
     }
-    function getDecodeSplit(name, list2) {
-      const value = list2.get(name, true);
+    function getDecodeSplit(name, list3) {
+      const value = list3.get(name, true);
       if (value === null) {
         return null;
       }
@@ -34803,9 +34803,9 @@ var require_headers = __commonJS({
       // https://fetch.spec.whatwg.org/#dom-headers-getsetcookie
       getSetCookie() {
         webidl.brandCheck(this, _Headers);
-        const list2 = this.#headersList.cookies;
-        if (list2) {
-          return [...list2];
+        const list3 = this.#headersList.cookies;
+        if (list3) {
+          return [...list3];
         }
         return [];
       }
@@ -34829,8 +34829,8 @@ var require_headers = __commonJS({
        * @param {Headers} target
        * @param {HeadersList} list
        */
-      static setHeadersList(target, list2) {
-        target.#headersList = list2;
+      static setHeadersList(target, list3) {
+        target.#headersList = list3;
       }
     };
     var { getHeadersGuard, setHeadersGuard, getHeadersList, setHeadersList } = Headers;
@@ -35781,13 +35781,13 @@ var require_request2 = __commonJS({
         if (this.signal.aborted) {
           ac.abort(this.signal.reason);
         } else {
-          let list2 = dependentControllerMap.get(this.signal);
-          if (list2 === void 0) {
-            list2 = /* @__PURE__ */ new Set();
-            dependentControllerMap.set(this.signal, list2);
+          let list3 = dependentControllerMap.get(this.signal);
+          if (list3 === void 0) {
+            list3 = /* @__PURE__ */ new Set();
+            dependentControllerMap.set(this.signal, list3);
           }
           const acRef = new WeakRef(ac);
-          list2.add(acRef);
+          list3.add(acRef);
           util2.addAbortListener(
             ac.signal,
             buildAbort(acRef)
@@ -45288,20 +45288,20 @@ function toArrayStream(input) {
   })();
   return stream;
 }
-function concat(list2) {
-  if (list2.some((stream) => isStream(stream) && !isArrayStream(stream))) {
-    return concatStream(list2);
+function concat(list3) {
+  if (list3.some((stream) => isStream(stream) && !isArrayStream(stream))) {
+    return concatStream(list3);
   }
-  if (list2.some((stream) => isArrayStream(stream))) {
-    return concatArrayStream(list2);
+  if (list3.some((stream) => isArrayStream(stream))) {
+    return concatArrayStream(list3);
   }
-  if (typeof list2[0] === "string") {
-    return list2.join("");
+  if (typeof list3[0] === "string") {
+    return list3.join("");
   }
-  return concatUint8Array(list2);
+  return concatUint8Array(list3);
 }
-function concatStream(list2) {
-  const streamedList = list2.map(toStream);
+function concatStream(list3) {
+  const streamedList = list3.map(toStream);
   const transform3 = transformWithCancel(async function(reason2) {
     await Promise.all(transforms.map((stream) => cancel(stream, reason2)));
   });
@@ -45314,12 +45314,12 @@ function concatStream(list2) {
   }));
   return transform3.readable;
 }
-function concatArrayStream(list2) {
+function concatArrayStream(list3) {
   const result = new ArrayStream();
   let prev = Promise.resolve();
-  list2.forEach((stream, i3) => {
+  list3.forEach((stream, i3) => {
     prev = prev.then(() => pipe(stream, result, {
-      preventClose: i3 !== list2.length - 1
+      preventClose: i3 !== list3.length - 1
     }));
     return prev;
   });
@@ -50403,8 +50403,8 @@ async function wrap(algo, key, dataToWrap) {
   try {
     const wrappingKey = await webCrypto$6.importKey("raw", key, { name: "AES-KW" }, false, ["wrapKey"]);
     const keyToWrap = await webCrypto$6.importKey("raw", dataToWrap, { name: "HMAC", hash: "SHA-256" }, true, ["sign"]);
-    const wrapped = await webCrypto$6.wrapKey("raw", keyToWrap, wrappingKey, { name: "AES-KW" });
-    return new Uint8Array(wrapped);
+    const wrapped2 = await webCrypto$6.wrapKey("raw", keyToWrap, wrappingKey, { name: "AES-KW" });
+    return new Uint8Array(wrapped2);
   } catch (err2) {
     if (err2.name !== "NotSupportedError" && !(key.length === 24 && err2.name === "OperationError")) {
       throw err2;
@@ -70790,8 +70790,8 @@ async function checkSignature({ header, signatures }, keyring, now) {
   return best;
 }
 function signaturePackets(signatures) {
-  const list2 = signatures.strings(SIGNATURE_TAG.openpgp);
-  if (list2.length > 0) return list2.map((text3) => Buffer.from(text3, "base64"));
+  const list3 = signatures.strings(SIGNATURE_TAG.openpgp);
+  if (list3.length > 0) return list3.map((text3) => Buffer.from(text3, "base64"));
   const old = [signatures.binary(SIGNATURE_TAG.rsa), signatures.binary(SIGNATURE_TAG.dsa)];
   return old.filter((packet) => packet !== void 0);
 }
@@ -71535,6 +71535,9 @@ function seconds(count3) {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two2(whole % 60)} s`;
   const minutes = Math.round(whole / 60);
   return `${Math.floor(minutes / 60)} h ${two2(minutes % 60)} min`;
+}
+function counted(count3, one2, several = `${one2}s`) {
+  return `${count3} ${count3 === 1 ? one2 : several}`;
 }
 
 // src/jobs/make-btf/build-kernel.ts
@@ -75184,7 +75187,7 @@ function pathOfMember(name) {
 }
 function packageFiles(header, source2) {
   const paths = filePaths(header, source2);
-  const list2 = (tag, values) => {
+  const list3 = (tag, values) => {
     if (values.length !== paths.length) {
       throw corrupt(
         `The header lists ${paths.length} files, but its tag ${tag} has ${values.length} values.`
@@ -75192,13 +75195,13 @@ function packageFiles(header, source2) {
     }
     return values;
   };
-  const numbers = (tag) => list2(tag, header.numbers(tag));
+  const numbers = (tag) => list3(tag, header.numbers(tag));
   const sizesTag = header.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
   const sizes = numbers(sizesTag);
   const modes = numbers(TAG.fileModes);
   const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
-  const digests = header.has(TAG.fileDigests) ? list2(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
-  const linkTos = header.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
+  const digests = header.has(TAG.fileDigests) ? list3(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
+  const linkTos = header.has(TAG.fileLinkTos) ? list3(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
   const algorithm = DIGEST_ALGORITHMS.get(header.number(TAG.fileDigestAlgorithm) ?? 1);
   const files = paths.map((path2, index2) => {
     const mode = modes[index2] ?? 0;
@@ -76088,8 +76091,8 @@ var Attempt = class {
         this.cut = programs !== void 0;
         return programs;
       };
-      const counted3 = { ...decoders, xzRange };
-      const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, counted3, admit);
+      const counted4 = { ...decoders, xzRange };
+      const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, counted4, admit);
       await this.#verify(vmlinux.head);
       return vmlinux;
     } catch (error2) {
@@ -76348,7 +76351,7 @@ async function unpackVmlinux(path2, decoders, most) {
   const chunks = decompress(compressionOf(buffer), createReadStream2(path2), decoders, damaged);
   await pipeline3(
     chunks,
-    async function* counted3(source2) {
+    async function* counted4(source2) {
       for await (const chunk of source2) {
         size2 += chunk.length;
         if (size2 > most) throw damaged(`it has more than ${most} bytes`);
@@ -76507,9 +76510,9 @@ function _isValidObjectKey(object$1, key) {
 }
 // @__NO_SIDE_EFFECTS__
 function _joinExpects(values$1, separator) {
-  const list2 = [...new Set(values$1)];
-  if (list2.length > 1) return `(${list2.join(` ${separator} `)})`;
-  return list2[0] ?? "never";
+  const list3 = [...new Set(values$1)];
+  if (list3.length > 1) return `(${list3.join(` ${separator} `)})`;
+  return list3[0] ?? "never";
 }
 function _standardSchema(schema) {
   schema["~standard"] = {
@@ -76520,9 +76523,9 @@ function _standardSchema(schema) {
   return schema;
 }
 // @__NO_SIDE_EFFECTS__
-function entriesFromList(list2, schema) {
+function entriesFromList(list3, schema) {
   const entries$1 = {};
-  for (const key of list2) entries$1[key] = schema;
+  for (const key of list3) entries$1[key] = schema;
   return entries$1;
 }
 // @__NO_SIDE_EFFECTS__
@@ -76886,14 +76889,14 @@ function boolean(message$1) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function exactOptional(wrapped, default_) {
+function exactOptional(wrapped2, default_) {
   return _standardSchema({
     kind: "schema",
     type: "exact_optional",
     reference: exactOptional,
-    expects: wrapped.expects,
+    expects: wrapped2.expects,
     async: false,
-    wrapped,
+    wrapped: wrapped2,
     default: default_,
     "~run"(dataset, config$1) {
       return this.wrapped["~run"](dataset, config$1);
@@ -76918,14 +76921,14 @@ function literal(literal_, message$1) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function nullish(wrapped, default_) {
+function nullish(wrapped2, default_) {
   return _standardSchema({
     kind: "schema",
     type: "nullish",
     reference: nullish,
-    expects: `(${wrapped.expects} | null | undefined)`,
+    expects: `(${wrapped2.expects} | null | undefined)`,
     async: false,
-    wrapped,
+    wrapped: wrapped2,
     default: default_,
     "~run"(dataset, config$1) {
       if (dataset.value === null || dataset.value === void 0) {
@@ -77018,14 +77021,14 @@ function object(entries$1, message$1) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function optional(wrapped, default_) {
+function optional(wrapped2, default_) {
   return _standardSchema({
     kind: "schema",
     type: "optional",
     reference: optional,
-    expects: `(${wrapped.expects} | undefined)`,
+    expects: `(${wrapped2.expects} | undefined)`,
     async: false,
-    wrapped,
+    wrapped: wrapped2,
     default: default_,
     "~run"(dataset, config$1) {
       if (dataset.value === void 0) {
@@ -78251,15 +78254,15 @@ var Emitter = class {
     this.listeners[ev].push(fn2);
   }
   removeListener(ev, fn2) {
-    const list2 = this.listeners[ev];
-    const i3 = list2.indexOf(fn2);
+    const list3 = this.listeners[ev];
+    const i3 = list3.indexOf(fn2);
     if (i3 === -1) {
       return;
     }
-    if (i3 === 0 && list2.length === 1) {
-      list2.length = 0;
+    if (i3 === 0 && list3.length === 1) {
+      list3.length = 0;
     } else {
-      list2.splice(i3, 1);
+      list3.splice(i3, 1);
     }
   }
   emit(ev, code, signal) {
@@ -80504,8 +80507,8 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
     const textString = String(text3);
     const raw = textString.endsWith("\n") ? textString : `${textString}
 `;
-    const wrapped = wrapAnsi(raw, width, { trim: false, hard: true, wordWrap: false });
-    const { text: clippedText, wasClipped } = fitToTerminalHeight(stream, wrapped, defaultHeight);
+    const wrapped2 = wrapAnsi(raw, width, { trim: false, hard: true, wordWrap: false });
+    const { text: clippedText, wasClipped } = fitToTerminalHeight(stream, wrapped2, defaultHeight);
     const lines = clippedText === "" ? [] : clippedText.split("\n");
     return { wrapped: clippedText, lines, wasClipped };
   };
@@ -80519,26 +80522,26 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
       cli_cursor_default.hide();
     }
     const width = getWidth2(stream, defaultWidth);
-    const { wrapped, lines, wasClipped } = computeFrame(arguments_.join(" "), width);
+    const { wrapped: wrapped2, lines, wasClipped } = computeFrame(arguments_.join(" "), width);
     if (lines.length === 0) {
-      previousOutput = wrapped;
+      previousOutput = wrapped2;
       previousWidth = width;
       previousLineCount = 0;
       return;
     }
-    if (wrapped === previousOutput && previousWidth === width) {
+    if (wrapped2 === previousOutput && previousWidth === width) {
       return;
     }
     if (previousLineCount === 0) {
-      write3(wrapped);
-      previousOutput = wrapped;
+      write3(wrapped2);
+      previousOutput = wrapped2;
       previousWidth = width;
       previousLineCount = lines.length;
       return;
     }
     if (previousWidth !== width || wasClipped) {
-      write3(base_exports.eraseLines(previousLineCount) + wrapped);
-      previousOutput = wrapped;
+      write3(base_exports.eraseLines(previousLineCount) + wrapped2);
+      previousOutput = wrapped2;
       previousWidth = width;
       previousLineCount = lines.length;
       return;
@@ -80549,8 +80552,8 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
       return;
     }
     if (start2 === 0) {
-      write3(base_exports.eraseLines(previousLineCount) + wrapped);
-      previousOutput = wrapped;
+      write3(base_exports.eraseLines(previousLineCount) + wrapped2);
+      previousOutput = wrapped2;
       previousWidth = width;
       previousLineCount = lines.length;
       return;
@@ -80561,10 +80564,10 @@ function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeig
       endPrevious,
       endNext,
       nextLines: lines,
-      nextWrappedEndsWithNewline: wrapped.endsWith("\n")
+      nextWrappedEndsWithNewline: wrapped2.endsWith("\n")
     });
     write3(patch2);
-    previousOutput = wrapped;
+    previousOutput = wrapped2;
     previousWidth = width;
     previousLineCount = lines.length;
   };
@@ -80800,6 +80803,9 @@ var REPORT_OPTION = {
 };
 function hasReportFile({ options: options3 }) {
   return !("output" in options3);
+}
+function globalOptions(command) {
+  return hasReportFile(command) ? [JSON_OPTION, REPORT_OPTION] : [JSON_OPTION];
 }
 function defineCommand(command) {
   return command;
@@ -82204,7 +82210,7 @@ async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, che
   let size2 = 0;
   await pipeline4(
     body,
-    async function* counted3(chunks) {
+    async function* counted4(chunks) {
       for await (const chunk of chunks) {
         hash.update(chunk);
         size2 += chunk.length;
@@ -89125,13 +89131,13 @@ function gitArchive(remote2) {
     known ??= remote2.branches();
     return (await known).get(branch);
   };
-  const list2 = async (branch) => {
+  const list3 = async (branch) => {
     if (await head(branch) === void 0) return /* @__PURE__ */ new Map();
     const [commit] = await remote2.fetchBranches([branch], 1);
     return repository.listTree(commit);
   };
   const listPaths = (branch = "HEAD") => {
-    const listing = listings.get(branch) ?? list2(branch);
+    const listing = listings.get(branch) ?? list3(branch);
     listings.set(branch, listing);
     return listing;
   };
@@ -89547,13 +89553,13 @@ function countAll(states, chosen) {
     const key = `${release2} ${arch3}`;
     const column = state !== "wanted" ? state : chosen.has(kernel) ? "build" : "later";
     const row3 = rows.get(key) ?? { release: release2, arch: arch3, ...NONE2 };
-    rows.set(key, { ...row3, ...counted(row3, column, kernel.size) });
-    total = counted(total, column, kernel.size);
+    rows.set(key, { ...row3, ...counted2(row3, column, kernel.size) });
+    total = counted2(total, column, kernel.size);
   }
   const sorted2 = [...rows].sort(([one2], [two2]) => one2 < two2 ? -1 : 1);
   return { rows: sorted2.map(([, row3]) => row3), total };
 }
-function counted(counts, column, size2) {
+function counted2(counts, column, size2) {
   return {
     ...counts,
     published: counts.published + 1,
@@ -93505,22 +93511,29 @@ function rawFiles({ http, clock, interrupted }, root) {
 async function selectKernels2(reader, selection) {
   const all = await reader.list();
   const catalog = await reader.catalog();
+  const selected = filterKernels(all, catalog, selection);
+  if (selected.length > 0) return selected;
+  throw nothingSelected(reader.name, all, catalog, selection);
+}
+function filterKernels(all, catalog, selection) {
+  const options3 = optionsOf(catalog, selection);
+  return all.filter(
+    (kernel) => options3.every(({ globs, valuesOf }) => valuesOf(kernel).some(selector(globs)))
+  );
+}
+function optionsOf(catalog, { releases, arches, kernels: kernels3 }) {
   const releasesOf = (kernel) => [
     kernel.versionId,
     ...catalog?.get(entryPath(kernel))?.releases ?? []
   ];
-  const options3 = [
-    { name: "--release", globs: selection.releases, valuesOf: releasesOf },
-    { name: "--arch", globs: selection.arches, valuesOf: ({ arch: arch3 }) => [arch3] },
-    { name: "--kernel", globs: selection.kernels, valuesOf: ({ uname: uname2 }) => [uname2] }
+  return [
+    { name: "--release", globs: releases, valuesOf: releasesOf },
+    { name: "--arch", globs: arches, valuesOf: ({ arch: arch3 }) => [arch3] },
+    { name: "--kernel", globs: kernels3, valuesOf: ({ uname: uname2 }) => [uname2] }
   ];
-  const selected = all.filter(
-    (kernel) => options3.every(({ globs, valuesOf }) => valuesOf(kernel).some(selector(globs)))
-  );
-  if (selected.length > 0) return selected;
-  throw nothingSelected(reader.name, all, options3);
 }
-function nothingSelected(archive, all, options3) {
+function nothingSelected(archive, all, catalog, selection) {
+  const options3 = optionsOf(catalog, selection);
   if (all.length === 0) return new Failure("not-found", `${archive} has no kernels.`);
   for (const { name, globs, valuesOf } of options3) {
     const existing = all.flatMap(valuesOf);
@@ -95376,6 +95389,126 @@ function describe5({ uname: uname2, path: path2, file, loader, what }) {
 ${lines.join("")}`;
 }
 
+// src/jobs/fetch/list.ts
+async function listKernels(reader, selection) {
+  const catalog = await reader.catalog();
+  const all = withCatalog(await reader.list(), catalog);
+  const kernels3 = filterKernels(all, catalog, selection);
+  const wanted = selection.kernels.filter(isFullName);
+  if (kernels3.length === 0 && wanted.length === 0) {
+    throw nothingSelected(reader.name, all, catalog, selection);
+  }
+  const missing3 = wanted.filter((name) => !kernels3.some(({ uname: uname2 }) => uname2 === name)).map((uname2) => ({ uname: uname2, nearest: nearestTo(all, uname2) }));
+  return { kernels: kernels3, missing: missing3 };
+}
+function withCatalog(archived, catalog) {
+  const found = /* @__PURE__ */ new Map();
+  for (const kernel of archived) {
+    const entry = catalog?.get(entryPath(kernel));
+    const releases = entry?.releases ?? [];
+    found.set(entryPath(kernel), { ...kernel, state: "archived", releases, entry });
+  }
+  for (const [path2, entry] of catalog ?? []) {
+    if (found.has(path2) || entry.state === "archived") continue;
+    const { distribution: distribution2, versionId: versionId2, arch: arch3, uname: uname2, releases, state } = entry;
+    found.set(path2, { distribution: distribution2, versionId: versionId2, arch: arch3, uname: uname2, releases, state, entry });
+  }
+  return [...found].sort(([one2], [two2]) => one2 < two2 ? -1 : 1).map(([, kernel]) => kernel);
+}
+function isFullName(name) {
+  try {
+    return asUname(name) === name;
+  } catch {
+    return false;
+  }
+}
+function nearestTo(all, name) {
+  const archived = all.filter(({ state }) => state === "archived");
+  const arches = [...new Set(archived.map(({ arch: arch3 }) => arch3))];
+  const own = arches.filter((arch3) => name.includes(`.${arch3}`));
+  return (own.length > 0 ? own : arches).flatMap((arch3) => nearestKernels(archived, { uname: name, arch: arch3 })).map(({ distribution: distribution2, versionId: versionId2, arch: arch3, uname: uname2 }) => ({ distribution: distribution2, versionId: versionId2, arch: arch3, uname: uname2 }));
+}
+
+// src/commands/list.ts
+var list2 = defineCommand({
+  name: "list",
+  summary: "list the kernels of the archive, or tell whether it has a kernel",
+  description: "Lists the selected kernels of the archive, with the releases and the state that its catalog tells: 'archived', 'pending' (waits for review) or 'failed' (its BTF could not be made). For a kernel that is given by its full name and is not there, the nearest kernels are named, and the exit status is 1. Only the listing and the catalog are downloaded.",
+  options: {
+    archive: archiveOption,
+    ...archiveSelection
+  },
+  examples: [
+    "btfhub list",
+    'btfhub list --kernel "$(uname -r)"',
+    "btfhub list --release 22.03-LTS-SP1 --arch aarch64 --kernel '5.10.0-136.*' --json"
+  ],
+  run: async (platform4, options3) => {
+    const reader = await openReader(platform4, options3.archive);
+    try {
+      const listing = await listKernels(reader, toSelection(options3));
+      const isCovered = listing.missing.length === 0;
+      return {
+        status: isCovered ? 0 : 1,
+        document: {
+          archive: reader.name,
+          kernels: listing.kernels.map(toDocument),
+          missing: listing.missing
+        },
+        text: describe6(listing, reader.name)
+      };
+    } finally {
+      await reader.close();
+    }
+  }
+});
+function toDocument({
+  entry,
+  distribution: distribution2,
+  versionId: versionId2,
+  arch: arch3,
+  uname: uname2,
+  releases,
+  state
+}) {
+  return {
+    uname: uname2,
+    arch: arch3,
+    distribution: distribution2,
+    versionId: versionId2,
+    releases,
+    state,
+    ...entry === void 0 ? {} : entry.state === "failed" ? { reason: entry.reason, message: entry.message } : { size: entry.tarball.size, sha256: entry.tarball.sha256, builtAt: entry.builtAt }
+  };
+}
+var COLUMNS5 = [
+  { title: "KERNEL" },
+  { title: "ARCH" },
+  { title: "VERSION_ID" },
+  { title: "RELEASES" },
+  { title: "SIZE", align: "right" },
+  { title: "STATE" }
+];
+function describe6({ kernels: kernels3, missing: missing3 }, archive) {
+  const rows = kernels3.map(({ uname: uname2, arch: arch3, versionId: versionId2, releases, state, entry }) => [
+    uname2,
+    arch3,
+    versionId2,
+    releases.join(" "),
+    entry && entry.state !== "failed" ? bytes(entry.tarball.size) : "",
+    entry?.state === "failed" ? `failed: ${entry.reason}` : state
+  ]);
+  const table2 = rows.length > 0 ? `${textTable(COLUMNS5, rows)}
+` : "";
+  const absent = missing3.map(
+    ({ uname: uname2, nearest }) => nearest.length > 0 ? `${archive} does not have ${uname2}. The nearest kernels in it: ${nearest.map((one2) => one2.uname).join(", ")}.
+` : `${archive} does not have ${uname2}, nor another kernel ${uname2.split("-", 1)[0]}.
+`
+  );
+  return `${table2}${absent.join("")}${counted(kernels3.length, "kernel")} of ${archive}.
+`;
+}
+
 // src/jobs/plan/matrix.ts
 var MOST_JOBS = 256;
 var LARGEST_MATRIX = 9e5;
@@ -96147,12 +96280,12 @@ function commitMessage(additions, runUrl) {
     folders.set(folder2, [...folders.get(folder2) ?? [], record2.uname]);
   }
   const paragraphs = [
-    added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted2(aliases.length, "tarball")} of arm64 a second name`,
+    added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted3(aliases.length, "tarball")} of arm64 a second name`,
     ...[...folders].map(
       ([folder2, unames]) => [folder2, ...unames.map((one2) => `  ${one2}`)].join("\n")
     ),
     ...aliases.length > 0 ? [
-      `aarch64 holds ${counted2(aliases.length, "tarball")} of arm64 now, where 'uname -m' says so.`
+      `aarch64 holds ${counted3(aliases.length, "tarball")} of arm64 now, where 'uname -m' says so.`
     ] : [],
     ...runUrl === void 0 ? [] : [`Run: ${runUrl}`]
   ];
@@ -96160,9 +96293,9 @@ function commitMessage(additions, runUrl) {
 `;
 }
 function kernels(unames) {
-  return unames.length === 1 ? `${unames[0]}` : counted2(unames.length, "kernel");
+  return unames.length === 1 ? `${unames[0]}` : counted3(unames.length, "kernel");
 }
-function counted2(count3, what) {
+function counted3(count3, what) {
   return `${count3} ${what}${count3 === 1 ? "" : "s"}`;
 }
 function findPending(base, next2, catalog) {
@@ -96190,11 +96323,11 @@ function hasPending({ known, others, removed, aliases }) {
 function pullRequestText(waiting, longestBody) {
   const { known, others, removed, aliases } = waiting;
   const versions = [...new Set(known.map(({ versionId: versionId2 }) => versionId2))].sort();
-  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${known[0]?.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + aliases, "file")} of the archive`;
+  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${known[0]?.distribution} ${versions.join(", ")})` : `Change ${counted3(others.length + removed.length + aliases, "file")} of the archive`;
   const parts = [
     ...known.length > 0 ? [summaryTable(known)] : [],
     ...aliases > 0 ? [
-      `${counted2(aliases, "tarball")} of arm64 ${aliases === 1 ? "stands" : "stand"} in aarch64 too, where \`uname -m\` says so: the same bytes, stored once.`
+      `${counted3(aliases, "tarball")} of arm64 ${aliases === 1 ? "stands" : "stand"} in aarch64 too, where \`uname -m\` says so: the same bytes, stored once.`
     ] : [],
     ...fileList("Files that did not come from btfhub:", others),
     ...fileList("Files that go:", removed),
@@ -96213,7 +96346,7 @@ function assemble(parts, details, longest) {
   const body = [...parts];
   const length = () => body.join("\n\n").length;
   for (const [index2, detail] of details.entries()) {
-    const rest = `The details of ${counted2(details.length - index2, "more group")} do not fit here: see the commits.`;
+    const rest = `The details of ${counted3(details.length - index2, "more group")} do not fit here: see the commits.`;
     if (length() + detail.length + rest.length + 4 > longest) {
       body.push(rest);
       break;
@@ -96267,7 +96400,7 @@ function kernelTable(group) {
     bytes(entry.tarball.size),
     verification2(entry)
   ]);
-  const title = `${releases.join(", ")}, ${arch3}: ${counted2(group.length, "kernel")}`;
+  const title = `${releases.join(", ")}, ${arch3}: ${counted3(group.length, "kernel")}`;
   const table2 = markdownTable(columns, rows).trimEnd();
   return `<details><summary>${escapeMarkdown(title)}</summary>
 
@@ -97606,6 +97739,165 @@ function table(tools2) {
   );
 }
 
+// src/commands/completion.ts
+var SHELLS = ["bash", "zsh", "fish"];
+function completionScript(shell, commands) {
+  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](commands);
+}
+function optionsOf2(command) {
+  const own = Object.entries(command.options).map(([name, spec]) => ({
+    name: `--${kebab(name)}`,
+    description: spec.description,
+    isRepeatable: spec.separator !== void 0,
+    completion: completionOf(spec)
+  }));
+  const others = globalOptions(command).map(({ name, placeholder, description: description2 }) => ({
+    name: `--${name}`,
+    description: description2,
+    isRepeatable: false,
+    completion: { kind: placeholder === void 0 ? "flag" : "path" }
+  }));
+  return [...own, ...others];
+}
+function completionOf({ placeholder, choices }) {
+  if (placeholder === void 0) return { kind: "flag" };
+  if (choices !== void 0) return { kind: "words", words: choices };
+  return { kind: /file|folder|path/.test(placeholder) ? "path" : "value" };
+}
+function takesPaths({ operands }) {
+  return operands !== void 0 && /file|folder|path/.test(operands.shape);
+}
+function operandWords({ operands }) {
+  return operands?.choices ?? [];
+}
+function bashScript(commands) {
+  const values = commands.flatMap(
+    (command) => optionsOf2(command).flatMap(({ name, completion }) => {
+      if (completion.kind === "flag") return [];
+      const action = completion.kind === "words" ? `COMPREPLY=($(compgen -W '${completion.words.join(" ")}' -- "$cur"))` : completion.kind === "path" ? 'compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur"))' : "COMPREPLY=()";
+      return [`    '${command.name} ${name}') ${action}; return ;;`];
+    })
+  );
+  const options3 = commands.map((command) => {
+    const names = optionsOf2(command).map(({ name }) => name);
+    const words2 = [...names, "--help", ...operandWords(command)].join(" ");
+    return `    ${command.name}) words='${words2}'; paths=${takesPaths(command) ? 1 : ""} ;;`;
+  });
+  return `# bash completion of btfhub. Load it with: source <(btfhub completion bash)
+_btfhub() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]}
+  local words='' paths=''
+  if [ "$COMP_CWORD" = 1 ]; then
+    COMPREPLY=($(compgen -W '${[...commands.map(({ name }) => name), "help", "--help", "--version"].join(" ")}' -- "$cur"))
+    return
+  fi
+  case "$command $prev" in
+${values.join("\n")}
+  esac
+  case "$command" in
+${options3.join("\n")}
+    help) words='${[...commands.map(({ name }) => name)].join(" ")}' ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  if [ -n "$paths" ] && [[ $cur != -* ]]; then
+    compopt -o filenames 2>/dev/null
+    COMPREPLY=($(compgen -f -- "$cur"))
+  fi
+}
+complete -F _btfhub btfhub
+`;
+}
+function zshScript(commands) {
+  const quote = (text3) => `'${text3.replace(/'/g, "'\\''")}'`;
+  const plain2 = (text3) => text3.replace(/[[\]:\\]/g, (sign) => `\\${sign}`);
+  const specs = (command) => [
+    ...optionsOf2(command).map(({ name, description: description2, isRepeatable, completion }) => {
+      const value = completion.kind === "flag" ? "" : completion.kind === "words" ? `:value:(${completion.words.join(" ")})` : completion.kind === "path" ? ":path:_files" : ":value: ";
+      return quote(`${isRepeatable ? "*" : ""}${name}[${plain2(description2)}]${value}`);
+    }),
+    ...takesPaths(command) ? ["'*:path:_files'"] : [],
+    ...operandWords(command).length > 0 ? [`':value:(${operandWords(command).join(" ")})'`] : []
+  ];
+  const lines = commands.map(
+    (command) => `    ${command.name}) _arguments ${specs(command).join(" \\\n      ")} ;;`
+  );
+  const names = commands.map(({ name, summary: summary3 }) => `    ${quote(`${name}:${plain2(summary3)}`)}`);
+  return `#compdef btfhub
+# zsh completion of btfhub. Save it as _btfhub in a folder of $fpath, or: source <(btfhub completion zsh)
+_btfhub() {
+  local -a commands
+  commands=(
+${names.join("\n")}
+    'help:help for a command or a topic'
+  )
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  local command=$words[2]
+  shift words
+  (( CURRENT-- ))
+  case $command in
+${lines.join("\n")}
+    help) _describe command commands ;;
+  esac
+}
+if [ "$funcstack[1]" = _btfhub ]; then _btfhub "$@"; else compdef _btfhub btfhub; fi
+`;
+}
+function fishScript(commands) {
+  const quote = (text3) => `'${text3.replace(/[\\']/g, (sign) => `\\${sign}`)}'`;
+  const lines = commands.flatMap((command) => {
+    const when = `-n '__fish_seen_subcommand_from ${command.name}'`;
+    const options3 = optionsOf2(command).map(({ name, description: description2, completion }) => {
+      const value = completion.kind === "flag" ? "" : completion.kind === "words" ? ` -x -a ${quote(completion.words.join(" "))}` : completion.kind === "path" ? " -r -F" : " -x";
+      return `complete -c btfhub ${when} -l ${name.slice(2)}${value} -d ${quote(description2)}`;
+    });
+    const words2 = operandWords(command);
+    return [
+      `complete -c btfhub -n __fish_use_subcommand -a ${command.name} -d ${quote(command.summary)}`,
+      ...options3,
+      ...takesPaths(command) ? [`complete -c btfhub ${when} -F`] : [],
+      ...words2.length > 0 ? [`complete -c btfhub ${when} -a ${quote(words2.join(" "))}`] : []
+    ];
+  });
+  const names = commands.map(({ name }) => name).join(" ");
+  return `# fish completion of btfhub. Load it with: btfhub completion fish | source
+complete -c btfhub -f
+${lines.join("\n")}
+complete -c btfhub -n __fish_use_subcommand -a help -d 'help for a command or a topic'
+complete -c btfhub -n '__fish_seen_subcommand_from help' -a '${names}'
+`;
+}
+
+// src/commands/shell-completion.ts
+function completionCommand(commands) {
+  return defineCommand({
+    name: "completion",
+    summary: "print a completion script for a shell",
+    description: "Prints a script that completes the commands, options and values of btfhub: source it in the start file of the shell, or save it where the shell looks for completions.",
+    operands: { shape: "<shell>", description: SHELLS.join(", "), choices: SHELLS },
+    options: {},
+    examples: [
+      "source <(btfhub completion bash)",
+      "btfhub completion zsh > ~/.zfunc/_btfhub",
+      "btfhub completion fish > ~/.config/fish/completions/btfhub.fish"
+    ],
+    run: async (_5, __, [word3]) => {
+      const shell = SHELLS.find((one2) => one2 === word3);
+      if (shell === void 0) {
+        throw new Failure(
+          "usage",
+          `There is no completion for '${word3}'.`,
+          `Give one of ${SHELLS.join(", ")}.`
+        );
+      }
+      const script2 = completionScript(shell, commands());
+      return { status: 0, document: { shell, script: script2 }, text: script2 };
+    }
+  });
+}
+
 // src/jobs/check-source.ts
 async function checkSource(platform4, source2, query, progress) {
   const check3 = {
@@ -98676,7 +98968,7 @@ var tailor2 = defineCommand({
       return {
         status: failed3.length > 0 ? 1 : 0,
         document: { output, layout, ...made },
-        text: describe6(made, output, object2.length),
+        text: describe7(made, output, object2.length),
         outputs: { output, kernels: `${kernels3.length}`, failed: `${failed3.length}` },
         failures: failed3.map(({ kernel, error: error2 }) => ({
           title: kernel.uname,
@@ -98688,7 +98980,7 @@ var tailor2 = defineCommand({
     }
   }
 });
-function describe6(made, output, objects) {
+function describe7(made, output, objects) {
   const { kernels: kernels3, failed: failed3, different, size: size2, packedSize } = made;
   const lost = failed3.map(({ kernel, error: error2 }) => `${kernel.uname}: ${error2.message}
 `);
@@ -98711,8 +99003,60 @@ function linking(output) {
 // src/commands/all.ts
 var COMMANDS = [
   ...[demo, setup, plan, build, verify2, compare2, publish2],
-  ...[fetch, install, tailor2, check2, sources]
+  ...[list2, fetch, install, tailor2, check2, sources],
+  completionCommand(() => COMMANDS)
 ];
+
+// src/commands/topics.ts
+var TOPICS = [
+  {
+    name: "environment",
+    summary: "options and other settings in environment variables",
+    text: `Each option can be set by a variable: --trust-key by BTFHUB_TRUST_KEY. The command line has priority, and an
+empty variable counts as not set. A flag is 'true' or 'false'. Several names are separated by commas or spaces;
+several paths, keys or tool sources are written one per line.
+
+  BTFHUB_TOKEN          the token of 'publish'; it has no option, so that it is in no process list
+  BTFHUB_OUTPUTS        a file that gets the outputs of the command as name=value lines
+  BTFHUB_SUMMARY        a file that gets the summary of the command as Markdown
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY   the proxy for downloads, also in lower case
+  NO_COLOR              no colours on a terminal
+  TMPDIR                the folder for temporary files
+  XDG_CACHE_HOME        the folder of the cache, by default ~/.cache
+`
+  },
+  {
+    name: "exit-status",
+    summary: "what the exit status means",
+    text: `  0    everything is done, also when there was nothing to do
+  1    something failed (a kernel, a repository); everything else is done
+  2    wrong usage, or nothing could be done
+  130  ended by SIGINT; no partial file is left
+  141  the reader of the output is gone (a closed pipe)
+  143  ended by SIGTERM; no partial file is left
+`
+  },
+  {
+    name: "json",
+    summary: "the output for programs",
+    text: `With --json, standard output is exactly one JSON document, and everything else is on standard error. With
+--output <file>, which commands without an --output of their own have, the document is written to a file.
+A failure is {"error": {"reason": ..., "message": ..., "advice": ...}}. The reasons are
+${wrapped(REASONS.join(", "))}
+`
+  },
+  {
+    name: "globs",
+    summary: "how kernels, releases and architectures are selected",
+    text: `--kernel, --release, --arch and --flavour take names and globs: * is any text, ? is one character, [0-9] is one
+of several, 'all' is everything. Quote globs, so that the shell does not replace them. Repeat an option for several
+values. What matches none is an error that names the nearest values.
+`
+  }
+];
+function wrapped(text3) {
+  return text3.replace(/(.{1,110})(?: |$)/g, "$1\n").trimEnd();
+}
 
 // src/download/http.ts
 var import_undici = __toESM(require_undici(), 1);
@@ -99030,12 +99374,9 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 function toCommander(command) {
-  const commander2 = new Command(command.name).summary(command.summary).description(command.description).option(`--${JSON_OPTION.name}`, JSON_OPTION.description);
-  if (hasReportFile(command)) {
-    commander2.option(
-      `--${REPORT_OPTION.name} ${REPORT_OPTION.placeholder}`,
-      REPORT_OPTION.description
-    );
+  const commander2 = new Command(command.name).summary(command.summary).description(command.description);
+  for (const { name, placeholder, description: description2 } of globalOptions(command)) {
+    commander2.option(`--${name}${placeholder ? ` ${placeholder}` : ""}`, description2);
   }
   if (command.operands) commander2.argument(command.operands.shape, command.operands.description);
   for (const [name, spec] of Object.entries(command.options)) {
@@ -99137,9 +99478,32 @@ var program2 = new Command("btfhub").description(
   "Builds, checks, archives and installs BTF for every kernel that openEuler publishes."
 ).version("0.1.0").addHelpText(
   "after",
-  "\nEach option can also be set in the environment: --trust-key as BTFHUB_TRUST_KEY. The command line has priority."
+  `${topicList()}
+Each option can also be set in the environment: --trust-key as BTFHUB_TRUST_KEY.`
 ).exitOverride();
 for (const command of COMMANDS) program2.addCommand(toCommander(command).exitOverride());
+program2.helpCommand(false).addCommand(
+  new Command("help").summary("help for a command or a topic").argument("[name]", "command, or one of the topics below").addHelpText("after", topicList()).action((name) => showHelp(name)).exitOverride()
+);
+function topicList() {
+  const rows = TOPICS.map(({ name, summary: summary3 }) => `  btfhub help ${name.padEnd(14)} ${summary3}
+`);
+  return `
+Topics:
+${rows.join("")}`;
+}
+function showHelp(name) {
+  const topic = TOPICS.find((one2) => one2.name === name);
+  const command = program2.commands.find((one2) => one2.name() === name);
+  if (topic) platform3.stdout.write(topic.text);
+  else if (command) command.outputHelp();
+  else if (name === void 0) program2.outputHelp();
+  else {
+    const names = [...COMMANDS, ...TOPICS].map((one2) => one2.name);
+    printFailure(noMatch("help", name, names));
+    process.exitCode ??= 2;
+  }
+}
 program2.parseAsync(process.argv).catch((error2) => {
   if (!(error2 instanceof CommanderError)) throw error2;
   if (error2.exitCode !== 0 && process.argv.includes("--json")) {

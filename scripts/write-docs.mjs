@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Writes what the commands' own declarations say into the places that repeat it: the inputs and
-// variables of the actions, and the tables of the pages. With --check nothing is written: it fails
+// variables of the actions, the tables of the pages, and the manual page. With --check nothing is written: it fails
 // when a place says something else.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -31,7 +31,7 @@ const ACTIONS = {
   },
 };
 
-const { COMMANDS, kebab, variableOf } = await commandsOf();
+const { COMMANDS, kebab, manPage, variableOf } = await commandsOf();
 
 /** @param {string} name */
 function optionsOf(name) {
@@ -145,6 +145,7 @@ async function commandsOf() {
   await build({
     stdin: {
       contents: `export { COMMANDS } from './src/commands/all.ts';
+        export { manPage } from './src/commands/man.ts';
         export { kebab, variableOf } from './src/commands/values.ts';`,
       resolveDir: root,
     },
@@ -180,6 +181,14 @@ const pages = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
 for (const file of pages) {
   const text = readFileSync(join(root, file), 'utf8');
   write(file, text, writePage(text));
+}
+
+const MAN_PAGE = 'man/btfhub.1';
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+write(MAN_PAGE, readIfThere(MAN_PAGE), manPage(COMMANDS, version));
+
+function readIfThere(file) {
+  return existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '';
 }
 
 if (changed.length > 0 && process.argv.includes('--check')) {

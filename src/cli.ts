@@ -1,13 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { Command as Commander, CommanderError, Option } from 'commander';
 import { COMMANDS } from './commands/all.ts';
-import {
-  type Command,
-  hasReportFile,
-  JSON_OPTION,
-  type Outcome,
-  REPORT_OPTION,
-} from './commands/command.ts';
+import { type Command, globalOptions, hasReportFile, type Outcome } from './commands/command.ts';
+import { TOPICS } from './commands/topics.ts';
 import { type Given, kebab, readOptions } from './commands/values.ts';
 import { undiciHttp } from './download/http.ts';
 import { asFailure, describe, Failure } from './failure.ts';
@@ -16,6 +11,7 @@ import type { Platform } from './platform/platform.ts';
 import { systemPrograms } from './platform/programs.ts';
 import { addGithubNamesOfAtomGit, findHost, writeOutputs, writeSummary } from './report/host.ts';
 import { toolkitLog, withoutCommands } from './report/workflow.ts';
+import { noMatch } from './sources/nearest.ts';
 
 declare const __VERSION__: string;
 
@@ -59,13 +55,9 @@ for (const stream of [process.stdout, process.stderr]) {
 function toCommander(command: Command): Commander {
   const commander = new Commander(command.name)
     .summary(command.summary)
-    .description(command.description)
-    .option(`--${JSON_OPTION.name}`, JSON_OPTION.description);
-  if (hasReportFile(command)) {
-    commander.option(
-      `--${REPORT_OPTION.name} ${REPORT_OPTION.placeholder}`,
-      REPORT_OPTION.description,
-    );
+    .description(command.description);
+  for (const { name, placeholder, description } of globalOptions(command)) {
+    commander.option(`--${name}${placeholder ? ` ${placeholder}` : ''}`, description);
   }
   if (command.operands) commander.argument(command.operands.shape, command.operands.description);
   for (const [name, spec] of Object.entries(command.options)) {
@@ -186,10 +178,36 @@ const program = new Commander('btfhub')
   .version(__VERSION__)
   .addHelpText(
     'after',
-    '\nEach option can also be set in the environment: --trust-key as BTFHUB_TRUST_KEY. The command line has priority.',
+    `${topicList()}\nEach option can also be set in the environment: --trust-key as BTFHUB_TRUST_KEY.`,
   )
   .exitOverride();
 for (const command of COMMANDS) program.addCommand(toCommander(command).exitOverride());
+program.helpCommand(false).addCommand(
+  new Commander('help')
+    .summary('help for a command or a topic')
+    .argument('[name]', 'command, or one of the topics below')
+    .addHelpText('after', topicList())
+    .action((name?: string) => showHelp(name))
+    .exitOverride(),
+);
+
+function topicList(): string {
+  const rows = TOPICS.map(({ name, summary }) => `  btfhub help ${name.padEnd(14)} ${summary}\n`);
+  return `\nTopics:\n${rows.join('')}`;
+}
+
+function showHelp(name: string | undefined): void {
+  const topic = TOPICS.find((one) => one.name === name);
+  const command = program.commands.find((one) => one.name() === name);
+  if (topic) platform.stdout.write(topic.text);
+  else if (command) command.outputHelp();
+  else if (name === undefined) program.outputHelp();
+  else {
+    const names = [...COMMANDS, ...TOPICS].map((one) => one.name);
+    printFailure(noMatch('help', name, names));
+    process.exitCode ??= 2;
+  }
+}
 
 program.parseAsync(process.argv).catch((error: unknown) => {
   if (!(error instanceof CommanderError)) throw error;

@@ -5,9 +5,11 @@ import { compare } from './compare.ts';
 import { demo } from './demo.ts';
 import { fetch } from './fetch.ts';
 import { install } from './install.ts';
+import { list } from './list.ts';
 import { plan } from './plan.ts';
 import { publish } from './publish.ts';
 import { setup } from './setup.ts';
+import { completionCommand } from './shell-completion.ts';
 import { sources } from './sources.ts';
 import { tailor } from './tailor.ts';
 import { verify } from './verify.ts';
@@ -15,5 +17,6 @@ import { verify } from './verify.ts';
 /** All commands, in the order of the help: the demo first, then in the order of the data flow. */
 export const COMMANDS: readonly Command[] = [
   ...[demo, setup, plan, build, verify, compare, publish],
-  ...[fetch, install, tailor, check, sources],
+  ...[list, fetch, install, tailor, check, sources],
+  completionCommand(() => COMMANDS),
 ];

@@ -60,7 +60,12 @@ export interface Command<Table extends OptionTable = OptionTable> {
   /** What `--help` shows below the usage; a few sentences. */
   readonly description: string;
   /** Positional arguments: `<name>` once, `<name...>` one or more, `[name...]` any number. */
-  readonly operands?: { readonly shape: string; readonly description: string };
+  readonly operands?: {
+    readonly shape: string;
+    readonly description: string;
+    /** The allowed words, for completion. */
+    readonly choices?: readonly string[];
+  };
   /** By name in camel case; the command line has kebab case. */
   readonly options: Table;
   /** Complete command lines that work, for the help and the documentation. */
@@ -83,6 +88,15 @@ export const REPORT_OPTION = {
 
 export function hasReportFile({ options }: Command): boolean {
   return !('output' in options);
+}
+
+/** The options that a command has besides its own: `--json`, and `--output` where it is free. */
+export function globalOptions(command: Command): readonly {
+  readonly name: string;
+  readonly placeholder?: string;
+  readonly description: string;
+}[] {
+  return hasReportFile(command) ? [JSON_OPTION, REPORT_OPTION] : [JSON_OPTION];
 }
 
 /** Gives a command's `run` the types of its options. */

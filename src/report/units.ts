@@ -22,3 +22,8 @@ export function seconds(count: number): string {
   const minutes = Math.round(whole / 60);
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
+
+/** A number with its noun: `1 kernel`, `2 kernels`, `0 repositories`. */
+export function counted(count: number, one: string, several = `${one}s`): string {
+  return `${count} ${count === 1 ? one : several}`;
+}

@@ -1,4 +1,4 @@
-import { entryPath } from '../../archive/catalog.ts';
+import { type Catalog, entryPath } from '../../archive/catalog.ts';
 import type { KernelName } from '../../archive/layout.ts';
 import type { ArchiveReader } from '../../archive/reader.ts';
 import { Failure } from '../../failure.ts';
@@ -21,20 +21,21 @@ export async function selectKernels(
 ): Promise<readonly KernelName[]> {
   const all = await reader.list();
   const catalog = await reader.catalog();
-  const releasesOf = (kernel: KernelName): readonly string[] => [
-    kernel.versionId,
-    ...(catalog?.get(entryPath(kernel))?.releases ?? []),
-  ];
-  const options: readonly SelectionOption[] = [
-    { name: '--release', globs: selection.releases, valuesOf: releasesOf },
-    { name: '--arch', globs: selection.arches, valuesOf: ({ arch }) => [arch] },
-    { name: '--kernel', globs: selection.kernels, valuesOf: ({ uname }) => [uname] },
-  ];
-  const selected = all.filter((kernel) =>
+  const selected = filterKernels(all, catalog, selection);
+  if (selected.length > 0) return selected;
+  throw nothingSelected(reader.name, all, catalog, selection);
+}
+
+/** The kernels that every option selects. */
+export function filterKernels<Kernel extends KernelName>(
+  all: readonly Kernel[],
+  catalog: Catalog | undefined,
+  selection: Selection,
+): readonly Kernel[] {
+  const options = optionsOf(catalog, selection);
+  return all.filter((kernel) =>
     options.every(({ globs, valuesOf }) => valuesOf(kernel).some(selector(globs))),
   );
-  if (selected.length > 0) return selected;
-  throw nothingSelected(reader.name, all, options);
 }
 
 interface SelectionOption {
@@ -43,11 +44,29 @@ interface SelectionOption {
   valuesOf(kernel: KernelName): readonly string[];
 }
 
-function nothingSelected(
+function optionsOf(
+  catalog: Catalog | undefined,
+  { releases, arches, kernels }: Selection,
+): readonly SelectionOption[] {
+  const releasesOf = (kernel: KernelName): readonly string[] => [
+    kernel.versionId,
+    ...(catalog?.get(entryPath(kernel))?.releases ?? []),
+  ];
+  return [
+    { name: '--release', globs: releases, valuesOf: releasesOf },
+    { name: '--arch', globs: arches, valuesOf: ({ arch }) => [arch] },
+    { name: '--kernel', globs: kernels, valuesOf: ({ uname }) => [uname] },
+  ];
+}
+
+/** Names the option that matches nothing, with the nearest values, or says that no kernel matches all of them. */
+export function nothingSelected(
   archive: string,
   all: readonly KernelName[],
-  options: readonly SelectionOption[],
+  catalog: Catalog | undefined,
+  selection: Selection,
 ): Failure {
+  const options = optionsOf(catalog, selection);
   if (all.length === 0) return new Failure('not-found', `${archive} has no kernels.`);
   for (const { name, globs, valuesOf } of options) {
     const existing = all.flatMap(valuesOf);
