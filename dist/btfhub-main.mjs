@@ -4403,13 +4403,13 @@ var require_parse = __commonJS({
         consume(token.value);
       };
       const negate = () => {
-        let count3 = 1;
+        let count2 = 1;
         while (peek2() === "!" && (peek2(2) !== "(" || peek2(3) === "?")) {
           advance();
           state.start++;
-          count3++;
+          count2++;
         }
-        if (count3 % 2 === 0) {
+        if (count2 % 2 === 0) {
           return false;
         }
         state.negated = true;
@@ -8728,8 +8728,8 @@ var require_Node = __commonJS({
         };
         const res = toJS.toJS(this, "", ctx);
         if (typeof onAnchor === "function")
-          for (const { count: count3, res: res2 } of ctx.anchors.values())
-            onAnchor(res2, count3);
+          for (const { count: count2, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count2);
         return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
       }
     };
@@ -8837,13 +8837,13 @@ var require_Alias = __commonJS({
         const anchor = anchors2 && source2 && anchors2.get(source2);
         return anchor ? anchor.count * anchor.aliasCount : 0;
       } else if (identity2.isCollection(node)) {
-        let count3 = 0;
+        let count2 = 0;
         for (const item of node.items) {
           const c3 = getAliasCount(doc, item, anchors2);
-          if (c3 > count3)
-            count3 = c3;
+          if (c3 > count2)
+            count2 = c3;
         }
-        return count3;
+        return count2;
       } else if (identity2.isPair(node)) {
         const kc = getAliasCount(doc, node.key, anchors2);
         const vc = getAliasCount(doc, node.value, anchors2);
@@ -11796,8 +11796,8 @@ var require_Document = __commonJS({
         };
         const res = toJS.toJS(this.contents, jsonArg ?? "", ctx);
         if (typeof onAnchor === "function")
-          for (const { count: count3, res: res2 } of ctx.anchors.values())
-            onAnchor(res2, count3);
+          for (const { count: count2, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count2);
         return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
       }
       /**
@@ -11874,12 +11874,12 @@ var require_errors = __commonJS({
         lineStr = prev + lineStr;
       }
       if (/[^ ]/.test(lineStr)) {
-        let count3 = 1;
+        let count2 = 1;
         const end = error2.linePos[1];
         if (end?.line === line2 && end.col > col) {
-          count3 = Math.max(1, Math.min(end.col - col, 80 - ci2));
+          count2 = Math.max(1, Math.min(end.col - col, 80 - ci2));
         }
-        const pointer = " ".repeat(ci2) + "^".repeat(count3);
+        const pointer = " ".repeat(ci2) + "^".repeat(count2);
         error2.message += `:
 
 ${lineStr}
@@ -41021,15 +41021,15 @@ ${value}`;
           pos = 0;
         }
       }
-      discardLeadingBytes(count3) {
-        while (count3 > 0 && this.lineChunkIndex < this.chunks.length) {
+      discardLeadingBytes(count2) {
+        while (count2 > 0 && this.lineChunkIndex < this.chunks.length) {
           const chunk = this.chunks[this.lineChunkIndex];
           const remaining = chunk.length - this.linePos;
-          if (count3 < remaining) {
-            this.linePos += count3;
-            count3 = 0;
+          if (count2 < remaining) {
+            this.linePos += count2;
+            count2 = 0;
           } else {
-            count3 -= remaining;
+            count2 -= remaining;
             this.lineChunkIndex++;
             this.linePos = 0;
           }
@@ -42189,16 +42189,16 @@ function indexTypes(view, { byteOrder, types, typeBytes }, layout) {
   const offsets = new Uint32Array(most);
   const kinds3 = new Uint8Array(most);
   const opaqueKinds = /* @__PURE__ */ new Map();
-  let count3 = 0;
+  let count2 = 0;
   let maxVlen = 0;
-  for (let at3 = types; at3 < end; count3++) {
-    const position = count3 + 1;
+  for (let at3 = types; at3 < end; count2++) {
+    const position = count2 + 1;
     if (at3 + TYPE_SIZE > end) throw badBtf(`type ${position} is cut off`);
     const info2 = view.getUint32(at3 + 4, little);
     const kind = info2 >>> 24 & KIND_MASK;
     const vlen = info2 & VLEN_MASK;
-    offsets[count3] = at3;
-    kinds3[count3] = kind;
+    offsets[count2] = at3;
+    kinds3[count2] = kind;
     if (kind > 0 && kind < KINDS.length) {
       const elementSize = ELEMENT_SIZES[kind];
       const isUnused = vlen !== 0 && elementSize === 0 && kind !== FUNC;
@@ -42215,7 +42215,7 @@ function indexTypes(view, { byteOrder, types, typeBytes }, layout) {
     }
     if (at3 > end) throw badBtf(`type ${position} (${KINDS[kind] ?? `kind ${kind}`}) is cut off`);
   }
-  return { offsets: offsets.slice(0, count3), kinds: kinds3.slice(0, count3), opaqueKinds, maxVlen };
+  return { offsets: offsets.slice(0, count2), kinds: kinds3.slice(0, count2), opaqueKinds, maxVlen };
 }
 function unknownKind(position, kind) {
   const last = KINDS.length - 1;
@@ -42546,8 +42546,8 @@ function checkParsed(btf, size2, expectation) {
   checkSizes(btf);
   const taskStruct = agreedTaskStruct(tasks);
   const kinds3 = Object.fromEntries(counts);
-  const { byteOrder, count: count3, stringBytes } = btf;
-  const summary3 = { size: size2, byteOrder, types: count3, kinds: kinds3, stringBytes };
+  const { byteOrder, count: count2, stringBytes } = btf;
+  const summary3 = { size: size2, byteOrder, types: count2, kinds: kinds3, stringBytes };
   if (expectation.kind === "kernel") checkKernel(summary3, tasks, expectation.minimumTypes);
   return taskStruct === void 0 ? summary3 : { ...summary3, taskStruct };
 }
@@ -43623,7 +43623,7 @@ function unreachable(path2, mirrors) {
   });
   return new Failure(
     "network",
-    `No mirror could deliver '${path2}' (${each.join("; ")}).`,
+    `No mirror could deliver ${path2 === "" ? "its root folder" : `'${path2}'`} (${each.join("; ")}).`,
     "Check the network and the proxy variables, try again later, or name other mirrors with --mirror."
   );
 }
@@ -44239,9 +44239,9 @@ var MirrorPool = class {
     if (health.kind === "banned" || health.kind === "unreachable") return;
     const { message } = error2;
     const before = health.kind === "backing-off" ? health : void 0;
-    const count3 = before !== void 0 && began < before.since ? 0 : 1;
-    const failures = (before?.failures ?? 0) + count3;
-    const unconnected = error2.connected ? 0 : (before?.unconnected ?? 0) + count3;
+    const count2 = before !== void 0 && began < before.since ? 0 : 1;
+    const failures = (before?.failures ?? 0) + count2;
+    const unconnected = error2.connected ? 0 : (before?.unconnected ?? 0) + count2;
     if (unconnected >= UNREACHABLE_AFTER && this.#hasOthersThan(mirror)) {
       this.#settings.log(`${mirror.base}: ${message}; not used any more in this run`);
       this.#set(mirror, { kind: "unreachable", error: message });
@@ -48570,12 +48570,12 @@ hash_headers[14] = [
 ];
 function getPKCS1Padding(length) {
   const result = new Uint8Array(length);
-  let count3 = 0;
-  while (count3 < length) {
-    const randomBytes3 = getRandomBytes(length - count3);
+  let count2 = 0;
+  while (count2 < length) {
+    const randomBytes3 = getRandomBytes(length - count2);
     for (let i3 = 0; i3 < randomBytes3.length; i3++) {
       if (randomBytes3[i3] !== 0) {
-        result[count3++] = randomBytes3[i3];
+        result[count2++] = randomBytes3[i3];
       }
     }
   }
@@ -53009,10 +53009,10 @@ var GenericS2K = class {
         case "iterated": {
           const data = util.concatUint8Array([this.salt, passphrase]);
           let datalen = data.length;
-          const count3 = Math.max(this.getCount(), datalen);
-          toHash = new Uint8Array(prefixlen + count3);
+          const count2 = Math.max(this.getCount(), datalen);
+          toHash = new Uint8Array(prefixlen + count2);
           toHash.set(data, prefixlen);
-          for (let pos = prefixlen + datalen; pos < count3; pos += datalen, datalen *= 2) {
+          for (let pos = prefixlen + datalen; pos < count2; pos += datalen, datalen *= 2) {
             toHash.copyWithin(pos, prefixlen, pos);
           }
           break;
@@ -70257,8 +70257,8 @@ function requireBzip2() {
       this.mtfSymbol[i3] = i3;
       this.byteCount[i3] = 0;
     }
-    var runPos, count3, symCount, selector2;
-    runPos = count3 = symCount = selector2 = 0;
+    var runPos, count2, symCount, selector2;
+    runPos = count2 = symCount = selector2 = 0;
     while (true) {
       if (!symCount--) {
         symCount = GROUP_SIZE - 1;
@@ -70290,13 +70290,13 @@ function requireBzip2() {
       }
       if (runPos) {
         runPos = 0;
-        if (count3 + t2 > bufsize) message.Error("Invalid bzip data");
+        if (count2 + t2 > bufsize) message.Error("Invalid bzip data");
         uc = this.symToByte[this.mtfSymbol[0]];
         this.byteCount[uc] += t2;
-        while (t2--) buf[count3++] = uc;
+        while (t2--) buf[count2++] = uc;
       }
       if (nextSym > symTotal) break;
-      if (count3 >= bufsize) message.Error("Invalid bzip data");
+      if (count2 >= bufsize) message.Error("Invalid bzip data");
       i3 = nextSym - 1;
       uc = this.mtfSymbol[i3];
       for (var k3 = i3 - 1; k3 >= 0; k3--) {
@@ -70305,31 +70305,31 @@ function requireBzip2() {
       this.mtfSymbol[0] = uc;
       uc = this.symToByte[uc];
       this.byteCount[uc]++;
-      buf[count3++] = uc;
+      buf[count2++] = uc;
     }
-    if (origPtr < 0 || origPtr >= count3) message.Error("Invalid bzip data");
+    if (origPtr < 0 || origPtr >= count2) message.Error("Invalid bzip data");
     var j4 = 0;
     for (var i3 = 0; i3 < 256; i3++) {
       k3 = j4 + this.byteCount[i3];
       this.byteCount[i3] = j4;
       j4 = k3;
     }
-    for (var i3 = 0; i3 < count3; i3++) {
+    for (var i3 = 0; i3 < count2; i3++) {
       uc = buf[i3] & 255;
       buf[this.byteCount[uc]] |= i3 << 8;
       this.byteCount[uc]++;
     }
     var pos = 0, current2 = 0, run2 = 0;
-    if (count3) {
+    if (count2) {
       pos = buf[origPtr];
       current2 = pos & 255;
       pos >>= 8;
       run2 = -1;
     }
-    count3 = count3;
+    count2 = count2;
     var copies2, previous, outbyte;
-    while (count3) {
-      count3--;
+    while (count2) {
+      count2--;
       previous = current2;
       pos = buf[pos];
       current2 = pos & 255;
@@ -71517,8 +71517,8 @@ function recordPath(uname2) {
 
 // src/report/units.ts
 var UNITS = ["B", "kB", "MB", "GB", "TB"];
-function bytes(count3) {
-  let value = count3;
+function bytes(count2) {
+  let value = count2;
   let unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) {
     value /= 1e3;
@@ -71527,17 +71527,17 @@ function bytes(count3) {
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
-function seconds(count3) {
-  if (count3 < 9.95) return `${count3.toFixed(1)} s`;
-  const whole = Math.round(count3);
+function seconds(count2) {
+  if (count2 < 9.95) return `${count2.toFixed(1)} s`;
+  const whole = Math.round(count2);
   if (whole < 60) return `${whole} s`;
   const two2 = (value) => `${value}`.padStart(2, "0");
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two2(whole % 60)} s`;
   const minutes = Math.round(whole / 60);
   return `${Math.floor(minutes / 60)} h ${two2(minutes % 60)} min`;
 }
-function counted(count3, one2, several = `${one2}s`) {
-  return `${count3} ${count3 === 1 ? one2 : several}`;
+function counted(count2, one2, several = `${one2}s`) {
+  return `${count2} ${count2 === 1 ? one2 : several}`;
 }
 
 // src/jobs/make-btf/build-kernel.ts
@@ -71645,15 +71645,15 @@ async function readElf(source2) {
   if (fields.u16(58) !== SECTION_SIZE) throw bad4("has section headers of an unknown size");
   if (!within(source2, table2, SECTION_SIZE)) throw bad4("has its section table outside of itself");
   const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
-  const count3 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
+  const count2 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
-  if (count3 > MAX_SECTIONS) throw bad4(`says it has ${count3} sections, which is absurd`);
-  if (!within(source2, table2, count3 * SECTION_SIZE)) {
+  if (count2 > MAX_SECTIONS) throw bad4(`says it has ${count2} sections, which is absurd`);
+  if (!within(source2, table2, count2 * SECTION_SIZE)) {
     throw bad4("has its section table outside of itself");
   }
-  const entries = await source2.read(table2, count3 * SECTION_SIZE);
+  const entries = await source2.read(table2, count2 * SECTION_SIZE);
   const unnamed = Array.from(
-    { length: count3 },
+    { length: count2 },
     (_5, index2) => readSection(fieldsOf(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
   );
   for (const section of unnamed) {
@@ -75072,28 +75072,28 @@ var Header = class {
     const tag = this.bytes.readUInt32BE(at3);
     const type = this.bytes.readUInt32BE(at3 + 4);
     const offset = this.bytes.readUInt32BE(at3 + 8);
-    const count3 = this.bytes.readUInt32BE(at3 + 12);
+    const count2 = this.bytes.readUInt32BE(at3 + 12);
     const { title } = this.#kind;
     if (tag < FIRST_TAG)
       throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
     if (type < TYPE2.char || type > TYPE2.i18n)
       throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
     const width = BYTES_OF_NUMBER.get(type) ?? 1;
-    const fits = offset < this.#data.length && count3 <= (this.#data.length - offset) / width;
-    if (count3 === 0 || !fits || type === TYPE2.string && count3 !== 1) {
+    const fits = offset < this.#data.length && count2 <= (this.#data.length - offset) / width;
+    if (count2 === 0 || !fits || type === TYPE2.string && count2 !== 1) {
       throw corrupt(
-        `The ${title}'s tag ${tag} says it has ${count3} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
+        `The ${title}'s tag ${tag} says it has ${count2} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
       );
     }
     if (this.#entries.has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
-    this.#entries.set(tag, { type, offset, count: count3 });
+    this.#entries.set(tag, { type, offset, count: count2 });
   }
   /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
   #checkRegion(entries) {
     const { title, regionTag, regionIsAll } = this.#kind;
     const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
     const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
-    const isRegion = (type, count3) => type === TYPE2.binary && count3 === REGION_SIZE;
+    const isRegion = (type, count2) => type === TYPE2.binary && count2 === REGION_SIZE;
     if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
       throw wrong("is not 16 bytes");
     }
@@ -76041,8 +76041,8 @@ var Attempt = class {
     this.#stopwatch = stopwatch;
     this.#downloader = downloader;
     const { size: size2, checksum: checksum2 } = kernel;
-    const passed = (count3, soFar) => {
-      stopwatch.advance(count3);
+    const passed = (count2, soFar) => {
+      stopwatch.advance(count2);
       if (soFar === size2) stopwatch.end("download", size2);
     };
     this.#bytes = new PackageBytes(downloader.fetch(), checksum2.algorithm, size2, passed);
@@ -77630,7 +77630,7 @@ async function finishedBefore(output, kernel, required) {
   return sum2 === record2.tarball.sha256 ? record2 : void 0;
 }
 function satisfies({ btf, verified: verified2 }, kernel, { minimumTypes, signature: policy }) {
-  const types = Object.values(btf.kinds).reduce((sum2, count3) => sum2 + count3, 0);
+  const types = Object.values(btf.kinds).reduce((sum2, count2) => sum2 + count2, 0);
   const { status } = verified2.signature;
   const mayBeUnsigned = policy === "prefer" && kernel.trustedKeys.length === 0;
   const signed = policy === "off" || status === "good" || status === "unsigned" && mayBeUnsigned;
@@ -77844,7 +77844,7 @@ function logProgress(output, clock) {
       say(`${name}: started`);
       return {
         stage: (stage, total) => task.enter(stage, total),
-        advance: (count3) => task.advance(count3),
+        advance: (count2) => task.advance(count2),
         end: (result, detail) => say(`${name}: ${result}${task.summary(detail)}`)
       };
     },
@@ -77858,7 +77858,7 @@ function workflowProgress(log, clock) {
       const task = new LoggedTask(clock, (line2) => log.info(`${name}: ${line2}`));
       return {
         stage: (stage, total) => task.enter(stage, total),
-        advance: (count3) => task.advance(count3),
+        advance: (count2) => task.advance(count2),
         end: (result, detail) => {
           task.leave();
           log.startGroup(`${name}: ${result}${task.time()}`);
@@ -77889,9 +77889,9 @@ var LoggedTask = class {
     this.leave();
     this.stage = { name, total, since: this.clock.now(), done: 0 };
   }
-  advance(count3) {
+  advance(count2) {
     if (!this.stage) return;
-    this.stage.done += count3;
+    this.stage.done += count2;
     const now = this.clock.now();
     if (now - this.reportedAt < REPORT_EVERY) return;
     this.reportedAt = now;
@@ -78019,10 +78019,10 @@ var cursorMove = (x5, y2) => {
   }
   return returnValue;
 };
-var cursorUp = (count3 = 1) => ESC + count3 + "A";
-var cursorDown = (count3 = 1) => ESC + count3 + "B";
-var cursorForward = (count3 = 1) => ESC + count3 + "C";
-var cursorBackward = (count3 = 1) => ESC + count3 + "D";
+var cursorUp = (count2 = 1) => ESC + count2 + "A";
+var cursorDown = (count2 = 1) => ESC + count2 + "B";
+var cursorForward = (count2 = 1) => ESC + count2 + "C";
+var cursorBackward = (count2 = 1) => ESC + count2 + "D";
 var cursorLeft = ESC + "G";
 var cursorSavePosition = isTerminalApp ? "\x1B7" : ESC + "s";
 var cursorRestorePosition = isTerminalApp ? "\x1B8" : ESC + "u";
@@ -78031,12 +78031,12 @@ var cursorNextLine = ESC + "E";
 var cursorPrevLine = ESC + "F";
 var cursorHide = ESC + "?25l";
 var cursorShow = ESC + "?25h";
-var eraseLines = (count3) => {
+var eraseLines = (count2) => {
   let clear = "";
-  for (let i3 = 0; i3 < count3; i3++) {
-    clear += eraseLine + (i3 < count3 - 1 ? cursorUp() : "");
+  for (let i3 = 0; i3 < count2; i3++) {
+    clear += eraseLine + (i3 < count2 - 1 ? cursorUp() : "");
   }
-  if (count3) {
+  if (count2) {
     clear += cursorLeft;
   }
   return clear;
@@ -78324,12 +78324,12 @@ var SignalExit = class extends SignalExitBase {
     for (const sig of signals) {
       this.#sigListeners[sig] = () => {
         const listeners = this.#process.listeners(sig);
-        let { count: count3 } = this.#emitter;
+        let { count: count2 } = this.#emitter;
         const p3 = process7;
         if (typeof p3.__signal_exit_emitter__ === "object" && typeof p3.__signal_exit_emitter__.count === "number") {
-          count3 += p3.__signal_exit_emitter__.count;
+          count2 += p3.__signal_exit_emitter__.count;
         }
-        if (listeners.length === count3) {
+        if (listeners.length === count2) {
           this.unload();
           const ret = this.#emitter.emit("exit", null, sig);
           const s3 = sig === "SIGHUP" ? this.#hupSig : sig;
@@ -80659,8 +80659,8 @@ function terminalProgress(output, clock, env = {}, repeat = systemRepeat) {
           task.stage = { name: stage, total, since: clock.now(), done: 0 };
           draw();
         },
-        advance: (count3) => {
-          if (task.stage) task.stage.done += count3;
+        advance: (count2) => {
+          if (task.stage) task.stage.done += count2;
           advance();
         },
         end: (result, detail = "") => {
@@ -80734,25 +80734,29 @@ var COLUMNS = [
   { title: "BTF", align: "right" },
   { title: "packed", align: "right" }
 ];
-function buildOutcome(results, troubles, output) {
-  const count3 = (state) => results.filter((result) => result.state === state).length;
-  const counts = { built: count3("built"), failed: count3("failed"), skipped: count3("skipped") };
+function buildOutcome(results, problems, output) {
+  const count2 = (state) => results.filter((result) => result.state === state).length;
+  const counts = { built: count2("built"), failed: count2("failed"), skipped: count2("skipped") };
   const document4 = {
     ...counts,
     output,
     kernels: results.map(({ state, seconds: time2, record: record2 }) => ({ state, seconds: time2, record: record2 })),
-    troubles
+    troubles: problems
   };
   const rows = results.map(row);
-  const sentence = describe2(counts, troubles.length, output);
+  const sentence = describe2(counts, problems.length, output);
   const failed3 = results.flatMap((result) => result.state === "failed" ? [result.record] : []);
-  const why = failed3.map(({ uname: uname2, message }) => `${uname2}: ${message}
-`).join("");
+  const lines = [
+    ...failed3.map(({ uname: uname2, message }) => `${uname2}: ${message}
+`),
+    ...problems.map(({ where, message }) => `${where}: ${message}
+`)
+  ];
   return {
-    status: counts.failed > 0 || troubles.length > 0 ? 1 : 0,
+    status: counts.failed > 0 || problems.length > 0 ? 1 : 0,
     document: document4,
     text: `${rows.length > 0 ? `${textTable(COLUMNS, rows)}
-` : ""}${why}${sentence}
+` : ""}${lines.join("")}${sentence}
 `,
     outputs: {
       built: `${counts.built}`,
@@ -80768,7 +80772,7 @@ ${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}
 `,
     failures: [
       ...failed3.map(({ uname: uname2, message }) => ({ title: uname2, message })),
-      ...troubles.map(({ where, message }) => ({ title: where, message }))
+      ...problems.map(({ where, message }) => ({ title: where, message }))
     ]
   };
 }
@@ -80780,13 +80784,13 @@ function row(result) {
   const state = result.state === "skipped" ? "there already" : "built";
   return [record2.uname, state, time2, bytes(vmlinux.size), bytes(btf.size), bytes(tarball.size)];
 }
-function describe2({ built: built2, failed: failed3, skipped }, troubles, output) {
-  if (built2 + failed3 + skipped + troubles === 0) return "There is nothing to build.";
+function describe2({ built: built2, failed: failed3, skipped }, problems, output) {
+  if (built2 + failed3 + skipped + problems === 0) return "There is nothing to build.";
   const parts = [
     `${built2} built`,
     ...skipped > 0 ? [`${skipped} there already`] : [],
     ...failed3 > 0 ? [`${failed3} failed`] : [],
-    ...troubles > 0 ? [`${troubles} repositories in trouble`] : []
+    ...problems > 0 ? [counted(problems, "problem")] : []
   ];
   return `${parts.join(", ")}; in ${output}.`;
 }
@@ -84765,7 +84769,7 @@ function commonRoots(listed) {
     for (const root of new Set(roots)) counts.set(root, (counts.get(root) ?? 0) + 1);
   }
   const all = [...counts];
-  const common = all.filter(([, count3]) => count3 === listed.length).map(([root]) => root);
+  const common = all.filter(([, count2]) => count2 === listed.length).map(([root]) => root);
   return (common.length > 0 ? common : all.map(([root]) => root)).slice(0, MOST_MIRRORS);
 }
 function noRepository(url3) {
@@ -84934,10 +84938,10 @@ async function readFlatRepository({ pool, signal }, query, flavourOf2, folder2, 
   );
   return { packages, total: rpms.length };
 }
-function tooManyHeaders(folder2, count3) {
+function tooManyHeaders(folder2, count2) {
   return new Failure(
     "bad-repository",
-    `The headers of ${count3} packages of ${folder2} would have to be read one by one; at most ${MOST_HEADERS} are.`,
+    `The headers of ${count2} packages of ${folder2} would have to be read one by one; at most ${MOST_HEADERS} are.`,
     "Select fewer with --kernel, --arch or --flavour."
   );
 }
@@ -90955,10 +90959,10 @@ function readTable(bytes2, btf, { what, header, headerSize: headerSize2, recordS
   for (let at3 = start2 + 4; at3 < end; ) {
     if (at3 + SECTION_HEADER_SIZE > end) throw bad3("it is cut off");
     const section = btf.string(u322(at3));
-    const count3 = u322(at3 + 4);
+    const count2 = u322(at3 + 4);
     at3 += SECTION_HEADER_SIZE;
-    if (at3 + count3 * recordSize > end) throw bad3(`the ${what} of ${section} are cut off`);
-    for (let index2 = 0; index2 < count3; index2++, at3 += recordSize) {
+    if (at3 + count2 * recordSize > end) throw bad3(`the ${what} of ${section} are cut off`);
+    for (let index2 = 0; index2 < count2; index2++, at3 += recordSize) {
       const first2 = at3;
       records.push(read2(section, index2, (offset) => u322(first2 + offset)));
     }
@@ -91017,10 +91021,10 @@ var TypeCache = class {
   }
   /** Bytes of a value of the type (btf__resolve_size). */
   sizeOf(id) {
-    let count3 = 1;
+    let count2 = 1;
     let type = this.skipModifiers(id);
     for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
-      count3 *= type.length;
+      count2 *= type.length;
       type = this.skipModifiers(type.type);
     }
     switch (type.kind) {
@@ -91031,9 +91035,9 @@ var TypeCache = class {
       case "ENUM64":
       case "FLOAT":
       case "DATASEC":
-        return count3 * type.size;
+        return count2 * type.size;
       case "PTR":
-        return count3 * this.#pointerSize;
+        return count2 * this.#pointerSize;
       default:
         throw new RelocationError(`type ${id} (${type.kind} '${type.name}') has no size`);
     }
@@ -91392,8 +91396,8 @@ function classOf(instruction) {
 function decodeInstructions(bytes2, byteOrder) {
   const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   const little = byteOrder === "little";
-  const count3 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
-  return Array.from({ length: count3 }, (_5, index2) => {
+  const count2 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
+  return Array.from({ length: count2 }, (_5, index2) => {
     const at3 = index2 * INSTRUCTION_SIZE;
     const registers = view.getUint8(at3 + 1);
     const [low2, high] = [registers & 15, registers >> 4];
@@ -93034,7 +93038,10 @@ async function checkObjects(platform4, progress, objects, kernels3, jobs) {
   }
   const results = [...tallies.values()].map((tally2) => tally2.result());
   const bad4 = results.reduce((sum2, { kernels: kernels4, good }) => sum2 + kernels4 - good, 0);
-  task.end(bad4 === 0 ? "all good" : "missing", `${objects.length} objects on ${done} kernels`);
+  task.end(
+    bad4 === 0 ? "all good" : "missing",
+    `${counted(objects.length, "object")} on ${counted(done, "kernel")}`
+  );
   return {
     schema: 1,
     results,
@@ -93469,7 +93476,7 @@ async function openReader(platform4, where) {
   }
   return archiveReader(await openArchive(platform4, where));
 }
-async function speaksGit({ http, interrupted }, where) {
+async function speaksGit({ http, env, interrupted }, where) {
   const url3 = URL.canParse(where) ? new URL(where) : void 0;
   if (url3?.username !== "" || url3.password !== "") return true;
   const path2 = url3.pathname.replace(/\/+$/, "");
@@ -93484,8 +93491,13 @@ async function speaksGit({ http, interrupted }, where) {
   } catch (error2) {
     interrupted.throwIfAborted();
     const why = `The archive ${addressText(where)} cannot be reached: ${describe(error2)}.`;
-    throw new Failure("network", why, "Check the URL and the network.", error2);
+    throw new Failure("network", why, networkAdvice(env), error2);
   }
+}
+function networkAdvice(env) {
+  const names = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"];
+  const proxy = names.find((name) => env[name]);
+  return proxy === void 0 ? "Check the URL and the network." : `Check the URL, the network and the proxy of ${proxy}.`;
 }
 function rawFiles({ http, clock, interrupted }, root) {
   const pool = new MirrorPool([root], { http, clock, random: Math.random });
@@ -93503,7 +93515,15 @@ function rawFiles({ http, clock, interrupted }, root) {
         );
       }
     }
-    return Buffer.concat(chunks);
+    const content = Buffer.concat(chunks);
+    if (/^\s*</.test(content.toString("latin1", 0, 100))) {
+      throw new Failure(
+        "network",
+        `${addressText(root)} answered with a web page instead of ${path2}.`,
+        "Open the URL in a browser: it can be the login page of the network, or not the root of the files."
+      );
+    }
+    return content;
   });
 }
 
@@ -93641,9 +93661,9 @@ function capitalised(title) {
 function rowsOf({ results }) {
   return objectsOf(results).flatMap(({ name, lines }) => {
     const good = lines.filter((line2) => line2.good === line2.kernels);
-    const count3 = good.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
+    const count2 = good.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
     const title = good.length === 1 ? good[0]?.line ?? "" : `${good.length} lines`;
-    const first2 = good.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
+    const first2 = good.length > 0 ? [[name, title, `${count2} of ${count2}`]] : [];
     const others = lines.filter((line2) => line2.good !== line2.kernels).map((line2) => [name, line2.line, `${line2.good} of ${line2.kernels}`]);
     return [...first2, ...others];
   });
@@ -93705,13 +93725,13 @@ function detailOf({ detail, wanted, found, when }) {
 }
 function onKernels({ lines }) {
   return lines.map(({ line: line2, missing: missing3 }) => {
-    const count3 = missing3.kernels.length;
+    const count2 = missing3.kernels.length;
     if (line2.kernels === 1) return line2.line;
-    if (count3 === line2.kernels) return `${line2.line}: all ${count3}`;
+    if (count2 === line2.kernels) return `${line2.line}: all ${count2}`;
     const ranges = missing3.ranges.map(
       ({ first: first2, last }) => first2 === last ? first2 : `${first2} to ${last}`
     );
-    return `${line2.line}: ${ranges.join(", ")} (${count3} of ${line2.kernels})`;
+    return `${line2.line}: ${ranges.join(", ")} (${count2} of ${line2.kernels})`;
   });
 }
 function placeOf({ file, line: line2, column }) {
@@ -94459,8 +94479,8 @@ ${lines.join("")}`;
     rest
   ].join("");
 }
-function more(count3) {
-  return count3 > SHOWN ? ` and ${count3 - SHOWN} more` : "";
+function more(count2) {
+  return count2 > SHOWN ? ` and ${count2 - SHOWN} more` : "";
 }
 
 // src/commands/demo.ts
@@ -94556,6 +94576,13 @@ function readOptions(options3, given, env) {
     Object.entries(options3).map(([name, spec]) => {
       const typed = given[name];
       if (typed !== void 0) {
+        if (typed !== true && typed.includes("")) {
+          throw new Failure(
+            "usage",
+            `--${kebab(name)}: the value is empty.`,
+            "Give a value, or leave the option out."
+          );
+        }
         return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
       }
       const source2 = `${kebab(name)} (${variableOf(name)})`;
@@ -94607,7 +94634,10 @@ async function verifyFiles(platform4, progress, request2) {
     task.advance(file.size);
   }
   const bad4 = results.filter((result) => !isSound(result)).length;
-  task.end(bad4 === 0 ? "sound" : "unsound", `${results.length} files, ${bad4} of them unsound`);
+  task.end(
+    bad4 === 0 ? "sound" : "unsound",
+    `${counted(results.length, "file")}, ${bad4} of them unsound`
+  );
   return results;
 }
 async function loadBase(platform4, path2) {
@@ -94775,7 +94805,7 @@ function row2(file) {
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
   }
   const { size: size2, types, kinds: kinds3 } = file.btf;
-  const counts = [types, kinds3.STRUCT ?? 0, kinds3.FUNC ?? 0].map((count3) => `${count3}`);
+  const counts = [types, kinds3.STRUCT ?? 0, kinds3.FUNC ?? 0].map((count2) => `${count2}`);
   return [name, bytes(file.size), bytes(size2), ...counts, file.record, "sound"];
 }
 function describeOne({ path: path2, size: size2, uname: uname2, btf, base, record: record2 }) {
@@ -94787,7 +94817,7 @@ function describeOne({ path: path2, size: size2, uname: uname2, btf, base, recor
     ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
     ["base", base && { kernel: "the one given", distilled: "its .BTF.base section" }[base]],
     ["types", `${btf.types}`],
-    ["", kinds3.map(([kind, count3]) => `${kind} ${count3}`).join(", ")],
+    ["", kinds3.map(([kind, count2]) => `${kind} ${count2}`).join(", ")],
     ["strings", `${btf.stringBytes} bytes`],
     ["task_struct", task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
     ["record", record2],
@@ -94796,8 +94826,8 @@ function describeOne({ path: path2, size: size2, uname: uname2, btf, base, recor
   return lines.filter(([, value]) => value !== void 0).map(([title = "", value]) => `${title.padEnd(12)} ${value}
 `).join("");
 }
-function times(count3) {
-  return count3 === 1 ? "once" : `${count3} times`;
+function times(count2) {
+  return count2 === 1 ? "once" : `${count2} times`;
 }
 
 // src/commands/demo.ts
@@ -95590,20 +95620,20 @@ var plan = defineCommand({
   },
   examples: [
     "btfhub plan",
-    "btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://gitee.com/openeuler/btfhub-archive.git",
+    "btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://atomgit.com/openeuler/btfhub-archive.git",
     "btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10"
   ],
   run: async (platform4, options3) => {
     if (options3.listDistributions) return listDistributions();
     const made = await toPlan(platform4, options3, openProgress(platform4));
     const matrix = makeMatrix(made.kernels, options3.maxJobs ?? MOST_JOBS);
-    const { include, count: count3 } = matrix;
+    const { include, count: count2 } = matrix;
     return {
       status: made.troubles.length > 0 ? 1 : 0,
       document: options3.matrix ? matrix : made,
       text: options3.matrix ? `${JSON.stringify(matrix)}
 ` : asText(made),
-      outputs: { matrix: JSON.stringify({ include }), count: `${count3}` },
+      outputs: { matrix: JSON.stringify({ include }), count: `${count2}` },
       summary: asMarkdown(made, matrix),
       failures: made.troubles.map(({ where, message }) => ({ title: where, message }))
     };
@@ -95676,7 +95706,7 @@ ${conclusion(made)}
 }
 function asMarkdown(made, { include }) {
   const { columns, lines } = tableOf(made);
-  const jobs = include.length > 0 ? ` They are divided among ${include.length} jobs.` : "";
+  const jobs = include.length > 0 ? ` The matrix has ${counted(include.length, "job")}.` : "";
   const troubles = made.troubles.map(({ where, message }) => [where, message]);
   const broken = troubles.length > 0 ? `
 ${markdownTable([{ title: "could not be read or found" }, { title: "why" }], troubles)}` : "";
@@ -95687,7 +95717,8 @@ ${markdownTable(columns, lines)}${broken}`;
 function conclusion({ total, kernels: kernels3 }) {
   if (kernels3.length === 0) return "Nothing is to be built.";
   const rest = total.later > 0 ? `, and ${total.later} more are left for later` : "";
-  return `${kernels3.length} kernels are to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  const verb = kernels3.length === 1 ? "is" : "are";
+  return `${counted(kernels3.length, "kernel")} ${verb} to be built, from ${bytes(total.bytes)} of packages${rest}.`;
 }
 
 // src/commands/publish.ts
@@ -96295,8 +96326,8 @@ function commitMessage(additions, runUrl) {
 function kernels(unames) {
   return unames.length === 1 ? `${unames[0]}` : counted3(unames.length, "kernel");
 }
-function counted3(count3, what) {
-  return `${count3} ${what}${count3 === 1 ? "" : "s"}`;
+function counted3(count2, what) {
+  return `${count2} ${what}${count2 === 1 ? "" : "s"}`;
 }
 function findPending(base, next2, catalog) {
   const changed = [...next2].filter(([path2, entry]) => {
@@ -96420,8 +96451,8 @@ function distinct(words2) {
 function tally(words2) {
   const kinds3 = [...new Set(words2)].sort();
   if (kinds3.length === 1) return `${kinds3[0]}`;
-  const count3 = (kind) => words2.filter((word3) => word3 === kind).length;
-  return kinds3.map((kind) => `${count3(kind)} \xD7 ${kind}`).join(", ");
+  const count2 = (kind) => words2.filter((word3) => word3 === kind).length;
+  return kinds3.map((kind) => `${count2(kind)} \xD7 ${kind}`).join(", ");
 }
 function sum(numbers) {
   return numbers.reduce((total, one2) => total + one2, 0);
@@ -96706,8 +96737,8 @@ function describeNews(before, after2, runUrl) {
     ([path2, entry]) => JSON.stringify(entry) !== JSON.stringify(before.get(path2))
   );
   const states = ["pending", "archived", "failed"].flatMap((state) => {
-    const count3 = changed.filter(([, entry]) => entry.state === state).length;
-    return count3 === 0 ? [] : [`${count3} ${state}`];
+    const count2 = changed.filter(([, entry]) => entry.state === state).length;
+    return count2 === 0 ? [] : [`${count2} ${state}`];
   });
   const gone2 = [...before.keys()].filter((path2) => !after2.has(path2)).length;
   const news = [...states, ...gone2 === 0 ? [] : [`${gone2} gone`]].join(", ");
@@ -97511,7 +97542,7 @@ function report(request2, published) {
     added.length > 0 ? `${kernels2(added.length)} (${bytes(size2)}) ${would}pushed to '${branch}'${short(commit, dryRun)}` : commit === void 0 ? `Nothing new: nothing ${dryRun ? "would be" : "is"} pushed to '${branch}'` : `'${branch}' ${would}pushed${short(commit, dryRun)}`,
     ...moved2 === "rebased" && commit ? [`What waited ${would}rebased on '${base}'`] : [],
     ...moved2 === "afresh" && commit ? [`'${branch}' was merged, and ${would}started afresh on '${base}'`] : [],
-    ...aliases.length > 0 ? [`${aliases.length} tarballs of arm64 ${would}named aarch64 too`] : [],
+    ...aliases.length > 0 ? [`${counted(aliases.length, "tarball")} of arm64 ${would}named aarch64 too`] : [],
     ...left.length > 0 ? [`${kernels2(left.length)} there already, with the same bytes`] : [],
     ...refused2.map(({ record: record2 }) => `Refused: ${record2.uname}. ${REFUSED2}`),
     ...input.failed.length > 0 ? [
@@ -97522,8 +97553,8 @@ function report(request2, published) {
     ...pullRequestLines(request2, published.pullRequest)
   ];
 }
-function kernels2(count3) {
-  return count3 === 1 ? "1 kernel" : `${count3} kernels`;
+function kernels2(count2) {
+  return counted(count2, "kernel");
 }
 function short(commit, dryRun) {
   return commit === void 0 || dryRun ? "" : ` (commit ${commit.slice(0, 12)})`;
@@ -97576,7 +97607,7 @@ var publish2 = defineCommand({
   description: "Checks every tarball and record again, puts the new ones on the branch on top of what waits there, brings the catalog up to date, and sees to one open pull request. The base branch is never written, nothing that waits is lost, and only what is new is moved. The token is read from BTFHUB_TOKEN or --token-file.",
   options: options2,
   examples: [
-    "btfhub publish --input btf --archive https://gitee.com/openeuler/btfhub-archive.git",
+    "btfhub publish --input btf --archive https://atomgit.com/openeuler/btfhub-archive.git",
     "btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea",
     "btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run"
   ],
@@ -98844,7 +98875,7 @@ async function tailor(platform4, progress, reader, request2) {
   const combined = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
   const kernels3 = await selectKernels2(reader, request2.selection);
-  const task = progress.begin(`tailor ${kernels3.length} kernels`);
+  const task = progress.begin(`tailor ${counted(kernels3.length, "kernel")}`);
   task.stage("minimise");
   const made = [];
   const failed3 = [];
@@ -98865,7 +98896,7 @@ async function tailor(platform4, progress, reader, request2) {
     throw failed3[0].error;
   }
   const packedSize = await writeOutput(output, layout, made);
-  task.end(failed3.length === 0 ? "done" : "incomplete", `${made.length} kernels`);
+  task.end(failed3.length === 0 ? "done" : "incomplete", counted(made.length, "kernel"));
   return {
     kernels: made.map(({ kernel, path: path2, content }) => ({
       ...kernel,
@@ -98984,14 +99015,11 @@ function describe7(made, output, objects) {
   const { kernels: kernels3, failed: failed3, different, size: size2, packedSize } = made;
   const lost = failed3.map(({ kernel, error: error2 }) => `${kernel.uname}: ${error2.message}
 `);
-  const counts = `${count2(kernels3.length, "kernel")} for ${count2(objects, "object")}`;
+  const counts = `${counted(kernels3.length, "kernel")} for ${counted(objects, "object")}`;
   const sizes = `${bytes(size2)} of BTF, ${different} different`;
   const packed = packedSize === void 0 ? "" : `, packed ${bytes(packedSize)}`;
   return `${lost.join("")}${output}: ${counts}, ${sizes}${packed}.
 ${linking(output)}`;
-}
-function count2(number3, what) {
-  return `${number3} ${what}${number3 === 1 ? "" : "s"}`;
 }
 function linking(output) {
   if (!isTarball(output)) return "";
@@ -99465,7 +99493,8 @@ async function reportToHost({ outputs, summary: summary3, failures }) {
   }
 }
 function printFailure(failure) {
-  const advice2 = failure.advice ? ` ${failure.advice}` : "";
+  const stop = /[.!?]$/.test(failure.message) ? "" : ".";
+  const advice2 = failure.advice ? `${stop} ${failure.advice}` : stop;
   if (platform3.workflow) platform3.workflow.error(`${failure.message}${advice2}`, "btfhub");
   else platform3.stderr.write(`btfhub: ${failure.message}${advice2}
 `);

@@ -66,7 +66,9 @@ function writeAction(file, text) {
 }
 
 function describe({ description, choices, separator }) {
-  const sentence = description[0].toUpperCase() + description.slice(1);
+  // eBPF keeps its first letter.
+  const isName = /^[a-z]+[A-Z]/.test(description);
+  const sentence = isName ? description : description[0].toUpperCase() + description.slice(1);
   if (choices) return `${sentence}; one of ${choices.join(', ')}`;
   if (separator === 'words') return `${sentence}; comma- or space-separated`;
   return separator === 'lines' ? `${sentence}; one per line` : sentence;

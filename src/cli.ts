@@ -163,7 +163,9 @@ async function reportToHost({ outputs, summary, failures }: Outcome): Promise<vo
 }
 
 function printFailure(failure: Failure): void {
-  const advice = failure.advice ? ` ${failure.advice}` : '';
+  // A message can end with the words of another program.
+  const stop = /[.!?]$/.test(failure.message) ? '' : '.';
+  const advice = failure.advice ? `${stop} ${failure.advice}` : stop;
   if (platform.workflow) platform.workflow.error(`${failure.message}${advice}`, 'btfhub');
   else platform.stderr.write(`btfhub: ${failure.message}${advice}\n`);
   if (failure.reason === 'internal' && failure.cause instanceof Error) {

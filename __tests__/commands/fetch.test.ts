@@ -1,7 +1,11 @@
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { packBtf, unpackBtf } from '../../src/btf/tarball.ts';
 import { fetch } from '../../src/commands/fetch.ts';
+import { undiciHttp } from '../../src/download/http.ts';
 import { serveFolder } from '../../src/download/static-server.ts';
 import { parseOsRelease, readOsRelease } from '../../src/jobs/fetch/machine.ts';
 import { osOfUname } from '../../src/jobs/fetch/uname.ts';
@@ -179,6 +183,48 @@ test.each([
   ['5.10.0+', []],
 ])('the name %s tells the VERSION_ID %j', (uname, versions) => {
   expect(osOfUname(asUname(uname)).map(({ versionId }) => versionId)).toEqual(versions);
+});
+
+describe('without a usable network', () => {
+  const given = { output, uname: X86, ...small };
+  /** A server that gives every request the same answer, as the login page of a network does. */
+  async function portal(): Promise<string> {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in</html>');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closers.push(async () => void server.close());
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/archive/`;
+  }
+
+  test('a login page is named as one', async () => {
+    const archive = await portal();
+    await expect(run(hostWith(X86, 'x86_64'), fetch, { ...given, archive })).rejects.toMatchObject({
+      reason: 'network',
+      message: expect.stringContaining(`${archive} answered with a web page instead of`),
+    });
+  });
+
+  test('an archive that refuses connections is named, with the reason', async () => {
+    const archive = 'http://127.0.0.1:9/archive';
+    await expect(run(hostWith(X86, 'x86_64'), fetch, { ...given, archive })).rejects.toMatchObject({
+      reason: 'network',
+      message: `The archive ${archive} cannot be reached: connect ECONNREFUSED 127.0.0.1:9.`,
+    });
+  });
+
+  test('a proxy that refuses connections is named by its variable, without its password', async () => {
+    const env = { https_proxy: 'http://user:secret@127.0.0.1:9' };
+    const platform = { ...hostWith(X86, 'x86_64'), env, http: undiciHttp(env) };
+    const archive = 'https://archive.invalid/btf';
+    const failure = await run(platform, fetch, { ...given, archive }).catch((error) => error);
+    expect(failure).toMatchObject({
+      reason: 'network',
+      message: expect.stringContaining(archive),
+      advice: expect.stringContaining('the proxy of https_proxy'),
+    });
+    expect(JSON.stringify(failure) + String(failure.stack)).not.toContain('secret');
+  });
 });
 
 test('os-release is read with and without quotes', () => {

@@ -43,6 +43,12 @@ test('on the command line each value is given by itself: a path has spaces, a fi
   expect(values.release).toEqual(['22.03-LTS', '24.03-*']);
 });
 
+test('an empty value on the command line is refused, so that an unset variable of a shell selects nothing', () => {
+  expect(() => readOptions(options, { ...given, release: [''] }, {})).toThrow(
+    '--release: the value is empty.',
+  );
+});
+
 test('several names in one value on the command line are refused, with what to do', () => {
   const line = { ...given, release: ['22.03-LTS,24.03-LTS'] };
   expect(() => readOptions(options, line, {})).toThrow(

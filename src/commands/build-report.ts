@@ -1,7 +1,7 @@
 import type { KernelResult } from '../jobs/make-btf/build-kernels.ts';
 import type { PlanProblem } from '../jobs/plan/plan.ts';
 import { markdownTable, textTable } from '../report/table.ts';
-import { bytes, seconds } from '../report/units.ts';
+import { bytes, counted, seconds } from '../report/units.ts';
 import type { Outcome } from './command.ts';
 
 const COLUMNS = [
@@ -16,7 +16,7 @@ const COLUMNS = [
 /** The report of a build: a table row for each kernel, and the records as JSON. */
 export function buildOutcome(
   results: readonly KernelResult[],
-  troubles: readonly PlanProblem[],
+  problems: readonly PlanProblem[],
   output: string,
 ): Outcome {
   const count = (state: KernelResult['state']) =>
@@ -26,16 +26,19 @@ export function buildOutcome(
     ...counts,
     output,
     kernels: results.map(({ state, seconds: time, record }) => ({ state, seconds: time, record })),
-    troubles,
+    troubles: problems,
   };
   const rows = results.map(row);
-  const sentence = describe(counts, troubles.length, output);
+  const sentence = describe(counts, problems.length, output);
   const failed = results.flatMap((result) => (result.state === 'failed' ? [result.record] : []));
-  const why = failed.map(({ uname, message }) => `${uname}: ${message}\n`).join('');
+  const lines = [
+    ...failed.map(({ uname, message }) => `${uname}: ${message}\n`),
+    ...problems.map(({ where, message }) => `${where}: ${message}\n`),
+  ];
   return {
-    status: counts.failed > 0 || troubles.length > 0 ? 1 : 0,
+    status: counts.failed > 0 || problems.length > 0 ? 1 : 0,
     document,
-    text: `${rows.length > 0 ? `${textTable(COLUMNS, rows)}\n` : ''}${why}${sentence}\n`,
+    text: `${rows.length > 0 ? `${textTable(COLUMNS, rows)}\n` : ''}${lines.join('')}${sentence}\n`,
     outputs: {
       built: `${counts.built}`,
       failed: `${counts.failed}`,
@@ -46,7 +49,7 @@ export function buildOutcome(
     summary: `### BTF\n\n${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}\n` : ''}${sentence}\n`,
     failures: [
       ...failed.map(({ uname, message }) => ({ title: uname, message })),
-      ...troubles.map(({ where, message }) => ({ title: where, message })),
+      ...problems.map(({ where, message }) => ({ title: where, message })),
     ],
   };
 }
@@ -62,15 +65,15 @@ function row(result: KernelResult): string[] {
 
 function describe(
   { built, failed, skipped }: Readonly<Record<'built' | 'failed' | 'skipped', number>>,
-  troubles: number,
+  problems: number,
   output: string,
 ): string {
-  if (built + failed + skipped + troubles === 0) return 'There is nothing to build.';
+  if (built + failed + skipped + problems === 0) return 'There is nothing to build.';
   const parts = [
     `${built} built`,
     ...(skipped > 0 ? [`${skipped} there already`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
-    ...(troubles > 0 ? [`${troubles} repositories in trouble`] : []),
+    ...(problems > 0 ? [counted(problems, 'problem')] : []),
   ];
   return `${parts.join(', ')}; in ${output}.`;
 }

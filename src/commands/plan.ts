@@ -2,7 +2,7 @@ import { type Matrix, MOST_JOBS, makeMatrix } from '../jobs/plan/matrix.ts';
 import type { Counts, Plan, PlanRow } from '../jobs/plan/plan.ts';
 import { openProgress } from '../report/open.ts';
 import { type Column, markdownTable, textTable } from '../report/table.ts';
-import { bytes } from '../report/units.ts';
+import { bytes, counted } from '../report/units.ts';
 import { builtInDistributions } from '../sources/choose.ts';
 import { defineCommand, flag, number, type Outcome } from './command.ts';
 import { planOptions, toPlan } from './plan-options.ts';
@@ -27,7 +27,7 @@ export const plan = defineCommand({
   },
   examples: [
     'btfhub plan',
-    'btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://gitee.com/openeuler/btfhub-archive.git',
+    'btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://atomgit.com/openeuler/btfhub-archive.git',
     'btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10',
   ],
   run: async (platform, options): Promise<Outcome> => {
@@ -117,7 +117,7 @@ function asText(made: Plan): string {
 
 function asMarkdown(made: Plan, { include }: Matrix): string {
   const { columns, lines } = tableOf(made);
-  const jobs = include.length > 0 ? ` They are divided among ${include.length} jobs.` : '';
+  const jobs = include.length > 0 ? ` The matrix has ${counted(include.length, 'job')}.` : '';
   const troubles = made.troubles.map(({ where, message }) => [where, message]);
   const broken =
     troubles.length > 0
@@ -129,5 +129,6 @@ function asMarkdown(made: Plan, { include }: Matrix): string {
 function conclusion({ total, kernels }: Plan): string {
   if (kernels.length === 0) return 'Nothing is to be built.';
   const rest = total.later > 0 ? `, and ${total.later} more are left for later` : '';
-  return `${kernels.length} kernels are to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  const verb = kernels.length === 1 ? 'is' : 'are';
+  return `${counted(kernels.length, 'kernel')} ${verb} to be built, from ${bytes(total.bytes)} of packages${rest}.`;
 }

@@ -3,7 +3,7 @@ import { hasPending } from '../jobs/publish/messages.ts';
 import type { Published, PublishRequest, PullRequestMissing } from '../jobs/publish/publish.ts';
 import type { ValidatedKernel } from '../jobs/publish/validate-input.ts';
 import { escapeMarkdown } from '../report/table.ts';
-import { bytes } from '../report/units.ts';
+import { bytes, counted } from '../report/units.ts';
 import type { Outcome } from './command.ts';
 
 /** What a run of publish did, for a program, for a person and for the steps that follow. */
@@ -92,7 +92,7 @@ function report(
       ? [`'${branch}' was merged, and ${would}started afresh on '${base}'`]
       : []),
     ...(aliases.length > 0
-      ? [`${aliases.length} tarballs of arm64 ${would}named aarch64 too`]
+      ? [`${counted(aliases.length, 'tarball')} of arm64 ${would}named aarch64 too`]
       : []),
     ...(left.length > 0 ? [`${kernels(left.length)} there already, with the same bytes`] : []),
     ...refused.map(({ record }) => `Refused: ${record.uname}. ${REFUSED}`),
@@ -110,7 +110,7 @@ function report(
 }
 
 function kernels(count: number): string {
-  return count === 1 ? '1 kernel' : `${count} kernels`;
+  return counted(count, 'kernel');
 }
 
 function short(commit: string | undefined, dryRun: boolean): string {

@@ -56,7 +56,7 @@ export const publish = defineCommand({
     'The token is read from BTFHUB_TOKEN or --token-file.',
   options,
   examples: [
-    'btfhub publish --input btf --archive https://gitee.com/openeuler/btfhub-archive.git',
+    'btfhub publish --input btf --archive https://atomgit.com/openeuler/btfhub-archive.git',
     'btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea',
     'btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run',
   ],

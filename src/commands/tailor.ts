@@ -6,7 +6,7 @@ import { selectKernels } from '../jobs/fetch/select.ts';
 import { LAYOUTS } from '../jobs/tailor/output.ts';
 import { isTarball, tailor as runTailor, type Tailored } from '../jobs/tailor/tailor.ts';
 import { openProgress } from '../report/open.ts';
-import { bytes } from '../report/units.ts';
+import { bytes, counted } from '../report/units.ts';
 import { archiveOption, archiveSelection, toSelection } from './archive-options.ts';
 import { choice, defineCommand, flag, list, number, type Outcome, text } from './command.ts';
 
@@ -82,14 +82,10 @@ export const tailor = defineCommand({
 function describe(made: Tailored, output: string, objects: number): string {
   const { kernels, failed, different, size, packedSize } = made;
   const lost = failed.map(({ kernel, error }) => `${kernel.uname}: ${error.message}\n`);
-  const counts = `${count(kernels.length, 'kernel')} for ${count(objects, 'object')}`;
+  const counts = `${counted(kernels.length, 'kernel')} for ${counted(objects, 'object')}`;
   const sizes = `${bytes(size)} of BTF, ${different} different`;
   const packed = packedSize === undefined ? '' : `, packed ${bytes(packedSize)}`;
   return `${lost.join('')}${output}: ${counts}, ${sizes}${packed}.\n${linking(output)}`;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
 function linking(output: string): string {

@@ -28,6 +28,13 @@ export function readOptions(
     Object.entries(options).map(([name, spec]) => {
       const typed = given[name];
       if (typed !== undefined) {
+        if (typed !== true && typed.includes('')) {
+          throw new Failure(
+            'usage',
+            `--${kebab(name)}: the value is empty.`,
+            'Give a value, or leave the option out.',
+          );
+        }
         return [name, parse(`--${kebab(name)}`, spec, typed === true ? [''] : typed)];
       }
       const source = `${kebab(name)} (${variableOf(name)})`;

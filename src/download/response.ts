@@ -83,7 +83,7 @@ export function unreachable(
   });
   return new Failure(
     'network',
-    `No mirror could deliver '${path}' (${each.join('; ')}).`,
+    `No mirror could deliver ${path === '' ? 'its root folder' : `'${path}'`} (${each.join('; ')}).`,
     'Check the network and the proxy variables, try again later, or name other mirrors with --mirror.',
   );
 }

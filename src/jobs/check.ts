@@ -7,6 +7,7 @@ import { Btf } from '../btf/reader.ts';
 import { asFailure, type Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
+import { counted } from '../report/units.ts';
 import { hintFor } from '../verifier/hint.ts';
 import {
   judge,
@@ -118,7 +119,10 @@ export async function checkObjects(
   }
   const results = [...tallies.values()].map((tally) => tally.result());
   const bad = results.reduce((sum, { kernels, good }) => sum + kernels - good, 0);
-  task.end(bad === 0 ? 'all good' : 'missing', `${objects.length} objects on ${done} kernels`);
+  task.end(
+    bad === 0 ? 'all good' : 'missing',
+    `${counted(objects.length, 'object')} on ${counted(done, 'kernel')}`,
+  );
   return {
     schema: 1,
     results,

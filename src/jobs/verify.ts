@@ -13,6 +13,7 @@ import { asFailure, Failure, isSystemError } from '../failure.ts';
 import { asUname, type Uname } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
+import { counted } from '../report/units.ts';
 import { sha256 } from '../sha256.ts';
 
 /** A file that is sound, and what is in it. */
@@ -77,7 +78,10 @@ export async function verifyFiles(
     task.advance(file.size);
   }
   const bad = results.filter((result) => !isSound(result)).length;
-  task.end(bad === 0 ? 'sound' : 'unsound', `${results.length} files, ${bad} of them unsound`);
+  task.end(
+    bad === 0 ? 'sound' : 'unsound',
+    `${counted(results.length, 'file')}, ${bad} of them unsound`,
+  );
   return results;
 }
 

@@ -25,7 +25,10 @@ export async function openReader(platform: ReaderPlatform, where: string): Promi
 }
 
 /** Whether a URL is a git repository: by its name, or by the answer of the smart protocol (gitprotocol-http(5)). */
-async function speaksGit({ http, interrupted }: ReaderPlatform, where: string): Promise<boolean> {
+async function speaksGit(
+  { http, env, interrupted }: ReaderPlatform,
+  where: string,
+): Promise<boolean> {
   const url = URL.canParse(where) ? new URL(where) : undefined;
   // The git reader reports invalid URLs and removes passwords.
   if (url?.username !== '' || url.password !== '') return true;
@@ -40,8 +43,17 @@ async function speaksGit({ http, interrupted }: ReaderPlatform, where: string): 
   } catch (error) {
     interrupted.throwIfAborted();
     const why = `The archive ${addressText(where)} cannot be reached: ${describe(error)}.`;
-    throw new Failure('network', why, 'Check the URL and the network.', error);
+    throw new Failure('network', why, networkAdvice(env), error);
   }
+}
+
+/** Names the proxy variable that is set, and not its value, which can have a password. */
+function networkAdvice(env: ReaderPlatform['env']): string {
+  const names = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'];
+  const proxy = names.find((name) => env[name]);
+  return proxy === undefined
+    ? 'Check the URL and the network.'
+    : `Check the URL, the network and the proxy of ${proxy}.`;
 }
 
 function rawFiles(
@@ -64,6 +76,15 @@ function rawFiles(
           );
         }
       }
-      return Buffer.concat(chunks);
+      const content = Buffer.concat(chunks);
+      // Neither a catalog nor a tarball starts like a web page.
+      if (/^\s*</.test(content.toString('latin1', 0, 100))) {
+        throw new Failure(
+          'network',
+          `${addressText(root)} answered with a web page instead of ${path}.`,
+          'Open the URL in a browser: it can be the login page of the network, or not the root of the files.',
+        );
+      }
+      return content;
     });
 }

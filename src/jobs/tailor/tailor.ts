@@ -9,6 +9,7 @@ import { asFailure, type Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { replaceFile } from '../../platform/replace-file.ts';
 import type { Progress } from '../../report/progress.ts';
+import { counted } from '../../report/units.ts';
 import { sha256 } from '../../sha256.ts';
 import { readObjects } from '../check.ts';
 import { unpackOf } from '../fetch/fetch.ts';
@@ -71,7 +72,7 @@ export async function tailor(
   const combined = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
   const kernels = await selectKernels(reader, request.selection);
-  const task = progress.begin(`tailor ${kernels.length} kernels`);
+  const task = progress.begin(`tailor ${counted(kernels.length, 'kernel')}`);
   task.stage('minimise');
   const made: (TailoredBtf & OutputFile)[] = [];
   const failed: { readonly kernel: KernelName; readonly error: Failure }[] = [];
@@ -92,7 +93,7 @@ export async function tailor(
     throw failed[0].error;
   }
   const packedSize = await writeOutput(output, layout, made);
-  task.end(failed.length === 0 ? 'done' : 'incomplete', `${made.length} kernels`);
+  task.end(failed.length === 0 ? 'done' : 'incomplete', counted(made.length, 'kernel'));
   return {
     kernels: made.map(({ kernel, path, content }) => ({
       ...kernel,
