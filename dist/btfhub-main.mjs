@@ -75464,8 +75464,8 @@ async function readPackageFiles(pool, path2, signal) {
   });
 }
 function headerChecksumOf(signatures) {
-  const sha2565 = signatures.string(SIGNATURE_TAG.sha256);
-  if (sha2565 !== void 0) return { algorithm: "sha256", value: sha2565.toLowerCase() };
+  const sha2564 = signatures.string(SIGNATURE_TAG.sha256);
+  if (sha2564 !== void 0) return { algorithm: "sha256", value: sha2564.toLowerCase() };
   const sha12 = signatures.string(SIGNATURE_TAG.sha1);
   return sha12 === void 0 ? void 0 : { algorithm: "sha1", value: sha12.toLowerCase() };
 }
@@ -75774,8 +75774,8 @@ var Digester = class {
     this.size += bytes2.length;
   }
   digests() {
-    const sha2565 = this.#sha256.digest("hex");
-    return { sha256: sha2565, stated: this.#stated?.digest("hex") ?? sha2565 };
+    const sha2564 = this.#sha256.digest("hex");
+    return { sha256: sha2564, stated: this.#stated?.digest("hex") ?? sha2564 };
   }
 };
 var VmlinuxWriter = class {
@@ -89282,12 +89282,12 @@ function sorted(catalog) {
   return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
 }
 function builtEntry(record2, blob, runUrl) {
-  const { sha256: sha2565, size: size2 } = record2.tarball;
+  const { sha256: sha2564, size: size2 } = record2.tarball;
   const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
   return {
     ...identityOf(record2),
     state: "pending",
-    tarball: { size: size2, sha256: sha2565, blob },
+    tarball: { size: size2, sha256: sha2564, blob },
     btf,
     vmlinux,
     pahole: pahole3,
@@ -90671,7 +90671,9 @@ var buildOptions = {
     default: "default"
   }),
   minimumTypes: number2("<number>", "minimum number of types in the BTF of a kernel", {
-    ...{ default: 1e4, least: 1, most: 1e7 }
+    default: 1e4,
+    least: 1,
+    most: 1e7
   }),
   signature: choice(
     SIGNATURE_POLICIES,
@@ -90685,11 +90687,14 @@ var buildOptions = {
     "<number>",
     "number of kernels to process at the same time; by default the number of cores",
     {
-      ...{ least: 1, most: 256 }
+      least: 1,
+      most: 256
     }
   ),
   connections: number2("<number>", "number of connections to each mirror", {
-    ...{ default: 4, least: 1, most: 64 }
+    default: 4,
+    least: 1,
+    most: 64
   }),
   temp: text2(
     "<folder>",
@@ -90699,7 +90704,11 @@ var buildOptions = {
 function toBuildRequest(options3) {
   const { profile, jobs, connections, temp, signature } = options3;
   return {
-    ...{ profile, jobs, connections, temp, signature },
+    profile,
+    jobs,
+    connections,
+    temp,
+    signature,
     tools: toToolRequest(options3),
     expectation: { kind: "kernel", minimumTypes: options3.minimumTypes ?? KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
@@ -94863,8 +94872,13 @@ var demo = defineCommand({
 async function demonstrate(platform4, options3, mirror) {
   const { output, pahole: pahole3, xz, toolCache, toolSource } = options3;
   const built2 = await runAs(platform4, build, [], {
-    ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
-    ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
+    mirror: [mirror],
+    output: [output],
+    minimumTypes: [TYPES_OF_A_SMALL_KERNEL],
+    pahole: [pahole3],
+    xz: [xz],
+    toolSource,
+    installDependencies: true,
     ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
     // The packages of the demo are not signed.
     signature: ["off"],
@@ -94995,7 +95009,6 @@ import { homedir as homedir2 } from "node:os";
 import { join as join25, resolve as resolve9 } from "node:path";
 
 // src/jobs/install/btf-file.ts
-import { createHash as createHash12 } from "node:crypto";
 import { readdir as readdir6, readFile as readFile13 } from "node:fs/promises";
 import { basename as basename7, dirname as dirname7, join as join23, resolve as resolve7 } from "node:path";
 var CLAIMED_BY = {
@@ -95009,7 +95022,7 @@ async function readBtfFile(platform4, path2, minimumTypes) {
   const named2 = unameOfFile(path2);
   const inside = validUname(uname2);
   const tarball = from === "tarball" ? await readFile13(path2) : void 0;
-  const sums = { btf: sha2564(btf), tarball: tarball && sha2564(tarball) };
+  const sums = { btf: sha256(btf), tarball: tarball && sha256(tarball) };
   const folder2 = dirname7(resolve7(path2));
   const claims = [
     ...named2 === void 0 ? [] : [{ by: "its file name", unames: [named2] }],
@@ -95066,9 +95079,6 @@ function tryParse(parse6) {
 }
 function hasSum(entry, { btf, tarball }) {
   return entry.btf.sha256 === btf || entry.tarball.sha256 === tarball;
-}
-function sha2564(bytes2) {
-  return createHash12("sha256").update(bytes2).digest("hex");
 }
 
 // src/jobs/install/install.ts
@@ -96675,14 +96685,14 @@ function datadogCatalog(catalog) {
   });
   const key = ({ keys }) => keys.join("/");
   entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
-  for (const { keys, sha256: sha2565 } of entries) {
+  for (const { keys, sha256: sha2564 } of entries) {
     const [arch3, distribution2, version2, uname2] = keys;
     tree[arch3] ??= {};
     const distributions = tree[arch3];
     distributions[distribution2] ??= {};
     const versions = distributions[distribution2];
     versions[version2] ??= {};
-    versions[version2][uname2] = { sha256: sha2565 };
+    versions[version2][uname2] = { sha256: sha2564 };
   }
   return tree;
 }
@@ -97745,7 +97755,9 @@ var setup = defineCommand({
     const tools2 = await prepareToolchain(platform4, request2, openProgress(platform4));
     const versions = { "pahole-version": tools2.pahole.version, "xz-version": tools2.xz.version };
     return {
-      ...{ status: 0, document: document3(tools2, cache), text: table(tools2) },
+      status: 0,
+      document: document3(tools2, cache),
+      text: table(tools2),
       outputs: { ...outputs, ...versions }
     };
   }
@@ -97753,16 +97765,22 @@ var setup = defineCommand({
 function document3({ pahole: pahole3, xz }, cache) {
   return {
     pahole: {
-      ...{ version: pahole3.version, origin: pahole3.origin, path: pahole3.path },
-      ...{ options: [...pahole3.options].sort(), features: [...pahole3.features].sort() }
+      version: pahole3.version,
+      origin: pahole3.origin,
+      path: pahole3.path,
+      options: [...pahole3.options].sort(),
+      features: [...pahole3.features].sort()
     },
     xz,
     cache
   };
 }
 function table(tools2) {
-  const rows = Object.entries(tools2).map(([name, tool]) => [
-    ...[name, tool.version, tool.origin, tool.path]
+  const rows = Object.entries(tools2).map(([name, { version: version2, origin, path: path2 }]) => [
+    name,
+    version2,
+    origin,
+    path2
   ]);
   return textTable(
     ["tool", "version", "origin", "path"].map((title) => ({ title })),
@@ -99030,8 +99048,19 @@ function linking(output) {
 
 // src/commands/all.ts
 var COMMANDS = [
-  ...[demo, setup, plan, build, verify2, compare2, publish2],
-  ...[list2, fetch, install, tailor2, check2, sources],
+  demo,
+  setup,
+  plan,
+  build,
+  verify2,
+  compare2,
+  publish2,
+  list2,
+  fetch,
+  install,
+  tailor2,
+  check2,
+  sources,
   completionCommand(() => COMMANDS)
 ];
 

@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(closers.map((close) => close())));
 
-test('the BTF of the kernel that runs, on x86_64 and on Arm', async () => {
+test('the BTF of the running kernel is fetched, on x86_64 and on Arm', async () => {
   for (const [uname, machine] of [
     [X86, 'x86_64'],
     [ARM, 'aarch64'],
@@ -55,7 +55,7 @@ test('the BTF of the kernel that runs, on x86_64 and on Arm', async () => {
   }
 });
 
-test('the only kernel of an image, by the os-release of the image', async () => {
+test('the only kernel of an image is fetched, by the os-release of the image', async () => {
   const root = makeImage(join(folder, 'image'), '22.03', ARM);
   const platform = hostWith(X86, 'x86_64');
   const { document } = await run(platform, fetch, { archive, output: folder, root, ...small });
@@ -67,7 +67,7 @@ test('the only kernel of an image, by the os-release of the image', async () => 
   });
 });
 
-test('what is not there is told with its neighbours, also in JSON', async () => {
+test('a kernel that the archive does not have is reported with the nearest ones, also in JSON', async () => {
   const uname = '5.10.0-60.1.0.99.oe2203.x86_64';
   const platform = hostWith(X86, 'x86_64');
   const failure = await run(platform, fetch, { archive, output, uname }).catch((error) => error);
@@ -79,12 +79,19 @@ test('what is not there is told with its neighbours, also in JSON', async () => 
   expect(hasBtf).toBe(false);
 });
 
-test('whether the running kernel has BTF of its own is told', async () => {
+test('whether the running kernel has its own BTF is said first, without the network', async () => {
   const uname = '5.10.0-60.1.0.99.oe2203.x86_64';
   const platform = hostWith(uname, 'x86_64');
   const failure = await run(platform, fetch, { archive, output }).catch((error) => error);
+  const lines: string[] = [];
+  const stderr = { write: (line: string) => lines.push(line) > 0 };
+  const unreachable = { archive: 'http://127.0.0.1:9/archive', output };
+  await expect(run({ ...platform, stderr }, fetch, unreachable)).rejects.toMatchObject({
+    reason: 'network',
+  });
   const own = existsSync('/sys/kernel/btf/vmlinux');
   expect(failure.hasBtf).toBe(own);
+  expect(/has its own BTF/.test(lines[0] ?? '')).toBe(own);
   expect(failure.advice).toMatch(own ? /its own BTF in \/sys\/kernel\/btf/ : /btfhub build/);
 });
 

@@ -25,7 +25,7 @@ function run(env: Readonly<Record<string, string>>) {
   return setup.run(platform, options, []);
 }
 
-test("tells what it found on the machine, and hands the versions to a workflow's next steps", async () => {
+test('prints the tools of the machine, and sets their versions as outputs', async () => {
   const { status, document, text, outputs } = await run({
     ...{ BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system' },
   });
@@ -46,7 +46,7 @@ test("tells what it found on the machine, and hands the versions to a workflow's
   });
 });
 
-test('--show-cache says what a workflow keeps, and touches nothing', async () => {
+test('--show-cache prints what a workflow caches, and changes nothing', async () => {
   const cache = join(folder, 'cache');
   const { document, outputs } = await run({
     ...{ BTFHUB_SHOW_CACHE: 'true', BTFHUB_PAHOLE: '1.31', RUNNER_TOOL_CACHE: cache },
@@ -80,7 +80,7 @@ test('a key differs by version and by operating system', async () => {
   expect(await key('1.31', 'ID=debian\nVERSION_ID="13"\n')).not.toBe(await key('1.31', openEuler));
 });
 
-test('a source that is none is refused before anything is done', async () => {
+test('an invalid source is refused before any work', async () => {
   await expect(run({ BTFHUB_TOOL_SOURCE: 'pahole=somewhere' })).rejects.toMatchObject({
     reason: 'usage',
     message: "'pahole=somewhere' is not a source: it begins with one of dwarves=, libbpf=, xz=.",

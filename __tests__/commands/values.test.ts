@@ -65,7 +65,7 @@ test('in the environment names are split at commas and white space, paths at lin
   });
 });
 
-test('an empty variable is none: a workflow passes one for an input that nobody gave', () => {
+test('an empty variable counts as not set: a workflow passes one for an input without a value', () => {
   const env = { BTFHUB_RELEASE: '', BTFHUB_LIMIT: ' ', BTFHUB_SIGNATURE: '', BTFHUB_DRY_RUN: '' };
   expect(readOptions(options, given, env)).toEqual(readOptions(options, given, {}));
 });
@@ -77,15 +77,15 @@ test.each([
   expect(readOptions(options, given, { BTFHUB_DRY_RUN: word })).toMatchObject({ dryRun: value });
 });
 
-test('a complaint names the option as it was given', () => {
-  const complaint = (env: Record<string, string>, line = {}) => {
+test('an error names the option as it was given', () => {
+  const failing = (env: Record<string, string>, line = {}) => {
     return () => readOptions(options, { ...given, ...line }, env);
   };
-  expect(complaint({ BTFHUB_LIMIT: 'many' })).toThrow(
+  expect(failing({ BTFHUB_LIMIT: 'many' })).toThrow(
     /^limit \(BTFHUB_LIMIT\): 'many' is not a whole/,
   );
-  expect(complaint({}, { limit: ['100'] })).toThrow(/^--limit: '100' is not a whole/);
-  expect(complaint({ BTFHUB_DRY_RUN: 'yes' })).toThrow(
+  expect(failing({}, { limit: ['100'] })).toThrow(/^--limit: '100' is not a whole/);
+  expect(failing({ BTFHUB_DRY_RUN: 'yes' })).toThrow(
     /^dry-run \(BTFHUB_DRY_RUN\): 'yes' is neither/,
   );
   expect(() => readOptions(options, {}, { BTFHUB_OUTPUT: '' })).toThrow(

@@ -16,7 +16,18 @@ import { verify } from './verify.ts';
 
 /** All commands, in the order of the help: the demo first, then in the order of the data flow. */
 export const COMMANDS: readonly Command[] = [
-  ...[demo, setup, plan, build, verify, compare, publish],
-  ...[list, fetch, install, tailor, check, sources],
+  demo,
+  setup,
+  plan,
+  build,
+  verify,
+  compare,
+  publish,
+  list,
+  fetch,
+  install,
+  tailor,
+  check,
+  sources,
   completionCommand(() => COMMANDS),
 ];

@@ -17,7 +17,9 @@ export const buildOptions = {
     default: 'default',
   }),
   minimumTypes: number('<number>', 'minimum number of types in the BTF of a kernel', {
-    ...{ default: 10_000, least: 1, most: 10_000_000 },
+    default: 10_000,
+    least: 1,
+    most: 10_000_000,
   }),
   signature: choice(
     SIGNATURE_POLICIES,
@@ -31,11 +33,14 @@ export const buildOptions = {
     '<number>',
     'number of kernels to process at the same time; by default the number of cores',
     {
-      ...{ least: 1, most: 256 },
+      least: 1,
+      most: 256,
     },
   ),
   connections: number('<number>', 'number of connections to each mirror', {
-    ...{ default: 4, least: 1, most: 64 },
+    default: 4,
+    least: 1,
+    most: 64,
   }),
   temp: text(
     '<folder>',
@@ -47,7 +52,11 @@ export const buildOptions = {
 export function toBuildRequest(options: Values<typeof buildOptions>) {
   const { profile, jobs, connections, temp, signature } = options;
   return {
-    ...{ profile, jobs, connections, temp, signature },
+    profile,
+    jobs,
+    connections,
+    temp,
+    signature,
     tools: toToolRequest(options),
     expectation: { kind: 'kernel', minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
     trust: options.trustKey.map(parseTrustOption),

@@ -59,8 +59,13 @@ async function demonstrate(
 ): Promise<Outcome> {
   const { output, pahole, xz, toolCache, toolSource } = options;
   const built = await runAs(platform, build, [], {
-    ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
-    ...{ pahole: [pahole], xz: [xz], toolSource, installDependencies: true },
+    mirror: [mirror],
+    output: [output],
+    minimumTypes: [TYPES_OF_A_SMALL_KERNEL],
+    pahole: [pahole],
+    xz: [xz],
+    toolSource,
+    installDependencies: true,
     ...(toolCache === undefined ? {} : { toolCache: [toolCache] }),
     // The packages of the demo are not signed.
     signature: ['off'],

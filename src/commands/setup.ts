@@ -32,7 +32,9 @@ export const setup = defineCommand({
     const tools = await prepareToolchain(platform, request, openProgress(platform));
     const versions = { 'pahole-version': tools.pahole.version, 'xz-version': tools.xz.version };
     return {
-      ...{ status: 0, document: document(tools, cache), text: table(tools) },
+      status: 0,
+      document: document(tools, cache),
+      text: table(tools),
       outputs: { ...outputs, ...versions },
     };
   },
@@ -41,8 +43,11 @@ export const setup = defineCommand({
 function document({ pahole, xz }: Toolchain, cache: CachePlan) {
   return {
     pahole: {
-      ...{ version: pahole.version, origin: pahole.origin, path: pahole.path },
-      ...{ options: [...pahole.options].sort(), features: [...pahole.features].sort() },
+      version: pahole.version,
+      origin: pahole.origin,
+      path: pahole.path,
+      options: [...pahole.options].sort(),
+      features: [...pahole.features].sort(),
     },
     xz,
     cache,
@@ -50,8 +55,11 @@ function document({ pahole, xz }: Toolchain, cache: CachePlan) {
 }
 
 function table(tools: Toolchain): string {
-  const rows = Object.entries(tools).map(([name, tool]) => [
-    ...[name, tool.version, tool.origin, tool.path],
+  const rows = Object.entries(tools).map(([name, { version, origin, path }]) => [
+    name,
+    version,
+    origin,
+    path,
   ]);
   return textTable(
     ['tool', 'version', 'origin', 'path'].map((title) => ({ title })),

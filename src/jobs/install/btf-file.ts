@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CATALOG_FILE, EMPTY_CATALOG, parseCatalog } from '../../archive/catalog.ts';
@@ -8,6 +7,7 @@ import { type LoadedBtf, loadAnyBtf } from '../../boot-image/load.ts';
 import { Failure } from '../../failure.ts';
 import { asUname, type Uname } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { sha256 } from '../../sha256.ts';
 
 /** The BTF of a file, and what says which kernel it belongs to. */
 export interface BtfFile {
@@ -130,8 +130,4 @@ function hasSum(
   { btf, tarball }: Sums,
 ): boolean {
   return entry.btf.sha256 === btf || entry.tarball.sha256 === tarball;
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
