@@ -95179,20 +95179,22 @@ async function readInstallRecords(state, wanted) {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
-  const files = names.filter((name) => name.endsWith(".json")).sort();
-  const records = await Promise.all(
-    files.map(
-      async (name) => parse5(await readFile14(join24(folder2, name), "utf8"), join24(folder2, name))
-    )
-  );
-  return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
+  const isWanted = (name) => wanted === void 0 || name.startsWith(`${wanted}.`);
+  const files = names.filter((name) => name.endsWith(".json") && isWanted(name)).sort();
+  const records = [];
+  const invalid = [];
+  for (const name of files) {
+    const record2 = parse5(await readFile14(join24(folder2, name), "utf8"));
+    if (record2 !== void 0) records.push(record2);
+    else invalid.push(join24(folder2, name));
+  }
+  return { records, invalid };
 }
-function parse5(text3, file) {
+function parse5(text3) {
   try {
     return parse2(InstallRecordShape, JSON.parse(text3));
-  } catch (error2) {
-    const advice2 = "Read it, and delete it if the file that it names does not exist.";
-    throw new Failure("usage", `${file} is not a valid install record.`, advice2, error2);
+  } catch {
+    return void 0;
   }
 }
 async function writeInstallRecord(state, record2) {
@@ -95258,7 +95260,7 @@ async function installBtf(state, kernel, btf, to3) {
   const result = { ...place, file, uname: kernel.uname, sha256: sum2 };
   const before = await sumOf(await resolveInImage(root, place.path));
   if (before === sum2) return { ...result, what: "present" };
-  const records = await readInstallRecords(state);
+  const { records } = await readInstallRecords(state);
   const record2 = records.find(({ path: path2 }) => path2 === place.path);
   if (before !== void 0 && !record2?.sums.includes(before)) throw taken(place.path);
   try {
@@ -95273,13 +95275,20 @@ async function installBtf(state, kernel, btf, to3) {
   return { ...result, what: before === void 0 ? "installed" : "replaced" };
 }
 async function removeInstalled(state, wanted) {
-  const records = await readInstallRecords(state, wanted);
-  if (records.length === 0) {
+  const { records, invalid } = await readInstallRecords(state, wanted);
+  if (records.length === 0 && invalid.length === 0) {
     const whose = wanted === void 0 ? "" : ` for ${wanted}`;
     throw new Failure("not-found", `btfhub has not installed BTF${whose}.`);
   }
   const removed = [];
   for (const record2 of records) removed.push(await remove(state, record2));
+  if (invalid.length > 0) {
+    throw new Failure(
+      "usage",
+      `${invalid.join(", ")}: not a valid install record. What the valid ones name is removed.`,
+      "Read it, and delete it if the file that it names does not exist."
+    );
+  }
   return removed;
 }
 async function remove(state, record2) {

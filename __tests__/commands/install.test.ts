@@ -106,6 +106,19 @@ test('--remove leaves the machine as it was', async () => {
   });
 });
 
+test('a damaged install record is named by --remove, and what the others name is removed', async () => {
+  const root = image();
+  await run(platform, install, { archive, root, ...any });
+  const records = join(root, 'var/lib/btfhub/installed');
+  writeFiles(records, { [`${X86}.0123456789ab.json`]: '{}', [`${ARM}.0123456789ab.json`]: '{' });
+  await expect(run(platform, install, { root, remove: true, uname: X86 })).rejects.toMatchObject({
+    reason: 'usage',
+    message: expect.stringMatching(/x86_64\.0123456789ab\.json: not a valid install record/),
+  });
+  expect(existsSync(join(root, `lib/modules/${X86}/vmlinux-${X86}`))).toBe(false);
+  expect(readdirSync(records).length).toBe(2);
+});
+
 test('installing twice changes nothing, and newer BTF replaces older', async () => {
   const root = image();
   const put = async (where: string) =>

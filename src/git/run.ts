@@ -40,7 +40,8 @@ const NOT_NEEDED =
   /^(GIT_)?(EDITOR|PAGER|PREFIX)$|^VISUAL$|^GIT_(SEQUENCE_EDITOR|EXTERNAL_DIFF|TEMPLATE_DIR|EXEC_PATH|CONFIG)$/;
 
 /**
- * Runs git in one folder, with simple-git and its guards. Every git process of this program starts here.
+ * Runs git in one folder, with simple-git and its guards. Every git process for an archive starts here. (A checkout
+ * of a tool's source is run by `Programs`: it has a deadline, and all that git started is to end with it.)
  *
  * Of simple-git's guards these are off, and no others:
  * - those against variables that the user's own environment sets (GIT_SSH_COMMAND, GIT_ASKPASS,

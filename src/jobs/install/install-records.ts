@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { sha256 as sum, uname } from '../../archive/shapes.ts';
-import { Failure, isSystemError } from '../../failure.ts';
+import { isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
 import { replaceFile } from '../../platform/replace-file.ts';
 import { sha256 } from '../../sha256.ts';
@@ -36,31 +36,41 @@ function isPlain(path: string): boolean {
   return path.startsWith('/') && !path.split('/').includes('..');
 }
 
-/** The install records of one kernel, or of all kernels. A kernel can have several, one for each path. */
+/** What the folder of install records holds. */
+export interface InstallRecords {
+  /** A kernel can have several, one for each path. */
+  readonly records: readonly InstallRecord[];
+  /** Files that are no install records. They say nothing about the others. */
+  readonly invalid: readonly string[];
+}
+
+/** The install records of one kernel, or of all kernels. */
 export async function readInstallRecords(
   state: InstallState,
   wanted?: Uname,
-): Promise<readonly InstallRecord[]> {
+): Promise<InstallRecords> {
   const folder = await resolveInImage(state.root, state.folder);
   const names = await readdir(folder).catch((error) => {
     if (isSystemError(error, 'ENOENT')) return [];
     throw error;
   });
-  const files = names.filter((name) => name.endsWith('.json')).sort();
-  const records = await Promise.all(
-    files.map(async (name) =>
-      parse(await readFile(join(folder, name), 'utf8'), join(folder, name)),
-    ),
-  );
-  return records.filter((one) => wanted === undefined || one.uname === wanted);
+  const isWanted = (name: string) => wanted === undefined || name.startsWith(`${wanted}.`);
+  const files = names.filter((name) => name.endsWith('.json') && isWanted(name)).sort();
+  const records: InstallRecord[] = [];
+  const invalid: string[] = [];
+  for (const name of files) {
+    const record = parse(await readFile(join(folder, name), 'utf8'));
+    if (record !== undefined) records.push(record);
+    else invalid.push(join(folder, name));
+  }
+  return { records, invalid };
 }
 
-function parse(text: string, file: string): InstallRecord {
+function parse(text: string): InstallRecord | undefined {
   try {
     return v.parse(InstallRecordShape, JSON.parse(text));
-  } catch (error) {
-    const advice = 'Read it, and delete it if the file that it names does not exist.';
-    throw new Failure('usage', `${file} is not a valid install record.`, advice, error);
+  } catch {
+    return undefined;
   }
 }
 

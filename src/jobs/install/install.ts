@@ -50,7 +50,7 @@ export async function installBtf(
   const result = { ...place, file, uname: kernel.uname, sha256: sum };
   const before = await sumOf(await resolveInImage(root, place.path));
   if (before === sum) return { ...result, what: 'present' };
-  const records = await readInstallRecords(state);
+  const { records } = await readInstallRecords(state);
   const record = records.find(({ path }) => path === place.path);
   if (before !== undefined && !record?.sums.includes(before)) throw taken(place.path);
   try {
@@ -74,19 +74,27 @@ export interface Removed extends InstallRecord {
 
 /**
  * Removes the files that were installed for one kernel, or for all, and the folders that were created
- * for them. Throws `not-found` when nothing was installed.
+ * for them. Throws `not-found` when nothing was installed, and
+ * `usage` after all when a file is no install record.
  */
 export async function removeInstalled(
   state: InstallState,
   wanted: Uname | undefined,
 ): Promise<readonly Removed[]> {
-  const records = await readInstallRecords(state, wanted);
-  if (records.length === 0) {
+  const { records, invalid } = await readInstallRecords(state, wanted);
+  if (records.length === 0 && invalid.length === 0) {
     const whose = wanted === undefined ? '' : ` for ${wanted}`;
     throw new Failure('not-found', `btfhub has not installed BTF${whose}.`);
   }
   const removed: Removed[] = [];
   for (const record of records) removed.push(await remove(state, record));
+  if (invalid.length > 0) {
+    throw new Failure(
+      'usage',
+      `${invalid.join(', ')}: not a valid install record. What the valid ones name is removed.`,
+      'Read it, and delete it if the file that it names does not exist.',
+    );
+  }
   return removed;
 }
 
