@@ -93764,10 +93764,14 @@ var check2 = defineCommand({
   summary: "say on which kernels eBPF objects will load",
   description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs as the verifier does, to see whether they reach a relocation that finds nothing. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, bpf_ksym_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. It also looks for what fentry, fexit, fmod_ret, tp_btf, LSM, iterator and struct_ops programs are attached to, and for kernel functions and variables (__ksym); these need a kernel that has BTF of its own. What kprobe, tracepoint and uprobe programs are attached to is in no BTF: the report says that it is not checked. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
   options: {
-    object: list("<file>", "eBPF object, as clang or bpftool gen object writes it", {
-      required: true,
-      separator: "lines"
-    }),
+    object: list(
+      "<file>",
+      "object file with eBPF programs, as clang or bpftool gen object writes it",
+      {
+        required: true,
+        separator: "lines"
+      }
+    ),
     archive: archiveOption,
     btf: list(
       "<file>",

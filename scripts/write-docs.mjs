@@ -18,6 +18,7 @@ const ACTIONS = {
     without: ['temp', 'cache', 'toolCache'],
     defaults: { pahole: '1.31', installDependencies: 'true' },
   },
+  'check/action.yml': { command: 'check', without: ['cache', 'showCache'], defaults: {} },
   'tailor/action.yml': { command: 'tailor', without: ['cache', 'showCache'], defaults: {} },
   'plan/action.yml': {
     command: 'plan',

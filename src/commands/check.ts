@@ -20,10 +20,14 @@ export const check = defineCommand({
     'What kprobe, tracepoint and uprobe programs are attached to is in no BTF: the report says that it is not checked. ' +
     "'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
   options: {
-    object: list('<file>', 'eBPF object, as clang or bpftool gen object writes it', {
-      required: true,
-      separator: 'lines',
-    }),
+    object: list(
+      '<file>',
+      'object file with eBPF programs, as clang or bpftool gen object writes it',
+      {
+        required: true,
+        separator: 'lines',
+      },
+    ),
     archive: archiveOption,
     btf: list(
       '<file>',

@@ -8,7 +8,7 @@ export interface Trigger {
   readonly services: HostServices;
   /** A folder for this run's workspaces. */
   readonly home: string;
-  readonly event: 'schedule' | 'workflow_dispatch' | 'push' | 'workflow_call';
+  readonly event: 'schedule' | 'workflow_dispatch' | 'push' | 'pull_request' | 'workflow_call';
   /** What a person typed into the form: all text, as it comes from there. */
   readonly inputs?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;

@@ -70,6 +70,7 @@ export class HostServices {
         'action.yml',
         'plan',
         'publish',
+        'check',
         'tailor',
         'dist',
         'package.json',
