@@ -24,6 +24,8 @@ int main(void)
 		fprintf(stderr, "The eBPF program cannot be loaded: %s.\n", strerror(errno));
 		return 1;
 	}
+	// Into a pipe or a file too, each line is written at once.
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int pid = 0;; sleep(1)) {
 		struct started it;
 		__u32 key = 0;
