@@ -43606,6 +43606,9 @@ function asRequestError(thrown) {
   const message = describe(thrown) || code || "no connection";
   return new RequestError("later", message, { connected: code === void 0 });
 }
+var TOO_SLOW = new RequestError("later", "slower than another mirror", {
+  retryAfter: 3e4
+});
 var PASSING = [408, 421, 425, 429];
 function statusError({ status, headers }, fine, date) {
   if (fine.includes(status)) return void 0;
@@ -44180,7 +44183,7 @@ var MirrorPool = class {
     this.#downloads += 1;
     return () => {
       this.#downloads -= 1;
-      this.#changed();
+      this.notify();
     };
   }
   /** What one download may use now: bytes of window, and connections to each mirror. */
@@ -44205,12 +44208,16 @@ var MirrorPool = class {
   isDown({ health }) {
     return health.kind === "backing-off" && health.failures >= DOWN_AFTER;
   }
+  /** Calls everything that listens to changes. */
+  notify() {
+    for (const listener of [...this.#listeners]) listener();
+  }
   /** Takes a connection to a mirror. Returns how to give it back. */
   connect(mirror) {
     mirror.busy += 1;
     return () => {
       mirror.busy -= 1;
-      this.#changed();
+      this.notify();
     };
   }
   /** Bytes a second that one connection to the mirror brings, if that was measured lately. */
@@ -44294,12 +44301,17 @@ var MirrorPool = class {
   }
   #set(mirror, health) {
     mirror.health = health;
-    this.#changed();
-  }
-  #changed() {
-    for (const listener of [...this.#listeners]) listener();
+    this.notify();
   }
 };
+function plainHttpWarnings(bases) {
+  return bases.map(asBase).flatMap((base) => {
+    const { protocol, hostname } = new URL(base);
+    const here = hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
+    if (protocol === "https:" || here) return [];
+    return `${base} is not encrypted: what it sends can be changed on the way, and only signatures of packages show that.`;
+  });
+}
 function asBase(text3) {
   const url3 = URL.canParse(text3) ? new URL(text3) : void 0;
   const secret = url3 !== void 0 && (url3.username !== "" || url3.password !== "");
@@ -44395,6 +44407,7 @@ var PROGRESS = 64 * 1024;
 var LONGEST_WAIT = 10 * 6e4;
 var RACE_AFTER = 2e3;
 var WORTH_A_RACE = { times: 2, plus: 1e3 };
+var LOST_BY_FAR = 8;
 var Scheduler = class {
   pool;
   path;
@@ -44456,9 +44469,17 @@ var Scheduler = class {
     this.servedBy.add(request2.state.mirror);
     const { segment } = request2;
     if (segment.complete) {
-      for (const other of segment.requests) if (other !== request2) other.overtake();
+      for (const other of segment.requests) if (other !== request2) this.#overtake(other, request2);
     }
     if (segment === this.#window.segments[0]) this.#wake();
+  }
+  #overtake(slow, quick) {
+    slow.overtake();
+    const { mirror } = slow.state;
+    const now = this.pool.clock.now();
+    if (mirror !== quick.state.mirror && slow.pace(now) * LOST_BY_FAR < quick.pace(now)) {
+      this.pool.failed(mirror, slow.began, TOO_SLOW);
+    }
   }
   room(position) {
     return position < this.#window.end ? void 0 : this.#roomFor(position);
@@ -44810,10 +44831,7 @@ var FileFetch = class {
         else await this.#pool.change(this.#wakeAt(), signal);
       }
     } finally {
-      for (const transfer of this.#transfers) {
-        const reason2 = this.#isSlow(transfer) ? TOO_SLOW : new RequestError("later", "not needed");
-        transfer.abort.abort(signal?.aborted ? signal.reason : reason2);
-      }
+      for (const transfer of this.#transfers) this.#cancel(transfer);
     }
   }
   /** The response that says "not found", once that counts. */
@@ -44879,23 +44897,24 @@ var FileFetch = class {
       mirror,
       began: this.#now(),
       abort: new AbortController(),
+      release: once(this.#pool.connect(mirror)),
       bytes: 0,
       complete: false
     };
-    const release2 = this.#pool.connect(mirror);
     this.#transfers.add(transfer);
     void this.#ask(transfer).then(
-      (value) => this.#end(transfer, release2, value),
+      (value) => this.#end(transfer, value),
       (error2) => {
         this.#note(transfer, error2);
-        this.#end(transfer, release2, void 0);
+        this.#end(transfer, void 0);
       }
     );
   }
-  #end(transfer, release2, value) {
+  #end(transfer, value) {
     this.#transfers.delete(transfer);
     if (value) this.#result ??= { kind: "value", value: value.value };
-    release2();
+    transfer.release();
+    this.#pool.notify();
   }
   #note({ mirror, began, abort }, error2) {
     if (error2 instanceof RequestError) {
@@ -44966,12 +44985,18 @@ var FileFetch = class {
     }
     this.#completed(transfer);
   }
+  #cancel(transfer) {
+    const { signal } = this.#options;
+    const reason2 = this.#isSlow(transfer) ? TOO_SLOW : NOT_NEEDED;
+    transfer.abort.abort(signal?.aborted ? signal.reason : reason2);
+  }
   /** All bytes of a transfer are here: those that race it are ended. */
   #completed(transfer) {
     transfer.complete = true;
+    transfer.release();
     this.#pool.succeeded(transfer.mirror);
     for (const other of this.#transfers) {
-      if (other !== transfer && this.#isSlow(other)) other.abort.abort(TOO_SLOW);
+      if (other !== transfer) this.#cancel(other);
     }
   }
   #failure() {
@@ -44988,7 +45013,14 @@ var FileFetch = class {
     return this.#pool.clock.now();
   }
 };
-var TOO_SLOW = new RequestError("later", "slower than another mirror");
+var NOT_NEEDED = new RequestError("later", "not needed");
+function once(call) {
+  let called = false;
+  return () => {
+    if (!called) call();
+    called = true;
+  };
+}
 function withoutBody(status, mirror, url3) {
   const body = Readable.from([]);
   return { status, mirror, url: url3, etag: void 0, lastModified: void 0, body };
@@ -81874,9 +81906,32 @@ function validateConcurrency(concurrency) {
   }
 }
 
+// src/platform/http.ts
+async function readBody(body, limits) {
+  const { bytes: bytes2, time: time2, exceeded } = limits;
+  const over = new AbortController();
+  time2?.clock.sleep(time2.milliseconds, over.signal).then(
+    () => body.destroy(exceeded(`took longer than ${time2.milliseconds / 1e3} s`)),
+    () => {
+    }
+  );
+  const chunks = [];
+  let size2 = 0;
+  try {
+    for await (const chunk of body) {
+      size2 += chunk.length;
+      if (size2 > bytes2) throw exceeded(`has more than ${bytes2} bytes`);
+      chunks.push(chunk);
+    }
+  } finally {
+    over.abort();
+  }
+  return Buffer.concat(chunks);
+}
+
 // src/rpmmd/page.ts
 var LARGEST_PAGE = 16 * 1024 * 1024;
-var KeptPage = object({
+var CachedPage = object({
   text: string(),
   url: string(),
   mirror: string(),
@@ -81885,30 +81940,25 @@ var KeptPage = object({
 });
 async function readPage({ pool, cache, signal }, path2, use) {
   const key = `page ${pool.mirrors.map(({ base }) => base).join(" ")} ${path2}`;
-  const kept = await cache.read(key, KeptPage);
-  const { etag, lastModified } = kept ?? {};
-  return fetchFile(pool, path2, { etag, lastModified, signal }, async (answer2) => {
-    if (answer2.status === 404) return void 0;
-    if (answer2.status === 304 && kept) return use(kept);
-    const page = { text: await textOf(answer2), url: answer2.url, mirror: answer2.mirror.base };
-    const result = await use(page);
-    if (answer2.etag ?? answer2.lastModified) {
-      await cache.write(key, { ...page, etag: answer2.etag, lastModified: answer2.lastModified });
+  const cached = await cache.read(key, CachedPage);
+  const options3 = { etag: cached?.etag, lastModified: cached?.lastModified, signal };
+  return fetchFile(
+    pool,
+    path2,
+    options3,
+    async ({ status, url: url3, mirror, etag, lastModified, body }) => {
+      if (status === 404) return void 0;
+      if (status === 304 && cached) return use(cached);
+      const exceeded = (why) => new Failure("bad-repository", `${url3} ${why}.`);
+      const bytes2 = await readBody(body, { bytes: LARGEST_PAGE, exceeded });
+      const page = { text: bytes2.toString("utf8"), url: url3, mirror: mirror.base };
+      const result = await use(page);
+      if (etag ?? lastModified) {
+        await cache.write(key, { text: page.text, url: url3, mirror: page.mirror, etag, lastModified });
+      }
+      return result;
     }
-    return result;
-  });
-}
-async function textOf({ body, url: url3 }) {
-  const chunks = [];
-  let size2 = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size2 += chunk.length;
-    if (size2 > LARGEST_PAGE) {
-      throw new Failure("bad-repository", `${url3} is longer than ${LARGEST_PAGE} bytes.`);
-    }
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  );
 }
 
 // src/rpmmd/path.ts
@@ -81937,10 +81987,16 @@ import { pipeline as pipeline4 } from "node:stream/promises";
 // src/rpmmd/xml.ts
 var import_saxes = __toESM(require_saxes(), 1);
 import { StringDecoder } from "node:string_decoder";
+var LONGEST_PART = 1024 * 1024;
+var DEEPEST = 64;
+var SLICE = 64 * 1024;
 async function readXml(chunks, handler, origin) {
   const parser = new import_saxes.SaxesParser({ position: false, xmlns: false });
   const decoder = new StringDecoder("utf8");
   let text3 = "";
+  let depth = 0;
+  let tagSeen = false;
+  let sinceTag = 0;
   parser.on("error", (error2) => {
     throw notXml(origin, describe(error2));
   });
@@ -81948,6 +82004,9 @@ async function readXml(chunks, handler, origin) {
     throw notXml(origin, "it declares a document type");
   });
   parser.on("opentag", (tag) => {
+    depth += 1;
+    if (depth > DEEPEST) throw notXml(origin, `its elements nest deeper than ${DEEPEST}`);
+    tagSeen = true;
     text3 = "";
     handler.open(localName(tag.name), tag.attributes);
   });
@@ -81958,20 +82017,33 @@ async function readXml(chunks, handler, origin) {
     text3 += piece;
   });
   parser.on("closetag", (tag) => {
+    depth -= 1;
+    tagSeen = true;
     handler.close(localName(tag.name), text3);
     text3 = "";
   });
+  const write3 = (piece) => {
+    for (let at3 = 0; at3 < piece.length; at3 += SLICE) {
+      const slice2 = piece.slice(at3, at3 + SLICE);
+      tagSeen = false;
+      parser.write(slice2);
+      sinceTag = tagSeen ? 0 : sinceTag + slice2.length;
+      if (sinceTag > LONGEST_PART) {
+        throw notXml(origin, `it has more than ${LONGEST_PART} characters without a tag`);
+      }
+    }
+  };
   let begun = false;
   for await (const { buffer, byteOffset, byteLength: byteLength2 } of chunks) {
     const piece = decoder.write(Buffer.from(buffer, byteOffset, byteLength2));
     if (!begun && WEB_PAGE.test(piece)) throw notXml(origin, "it is a web page");
     begun ||= piece !== "";
-    parser.write(piece);
+    write3(piece);
   }
-  parser.write(decoder.end());
+  write3(decoder.end());
   parser.close();
 }
-var WEB_PAGE = /^\s*<(?:!doctype\s+)?html\b/i;
+var WEB_PAGE = /^\s{0,4096}<(?:!doctype\s+)?html\b/i;
 function localName(name) {
   return name.slice(name.indexOf(":") + 1);
 }
@@ -81979,7 +82051,7 @@ function notXml(origin, why) {
   return new Failure(
     "bad-repository",
     `${origin} is not the metadata it should be: ${why.replace(/\.+$/, "")}.`,
-    "A mirror in the middle of an update, or a network that answers with pages of its own: try again later, or another --mirror."
+    "The mirror may be in the middle of an update, or the network answers with a page of its own: try again later, or another --mirror."
   );
 }
 
@@ -82056,14 +82128,25 @@ function isCount(value) {
 }
 
 // src/rpmmd/primary.ts
+var MOST_PACKAGES = 1e6;
+var MOST_WANTED = 2e4;
+var MOST_UNUSABLE = 100;
+var LONGEST_NAME = 256;
+var LONGEST_LOCATION = 4096;
 async function readPrimary(chunks, wanted, origin) {
   const packages = [];
+  const unusable = [];
   let total = 0;
   let promised;
   let root;
   let depth = 0;
   let draft;
-  let checksumType;
+  const finish = (finished) => {
+    const result = complete(finished, origin);
+    if (typeof result !== "string") packages.push(result);
+    else if (unusable.length < MOST_UNUSABLE) unusable.push(result);
+    if (packages.length > MOST_WANTED) throw tooMany(origin, `${MOST_WANTED} kernels`);
+  };
   await readXml(
     chunks,
     {
@@ -82074,18 +82157,18 @@ async function readPrimary(chunks, wanted, origin) {
           promised = Number(attributes.packages);
         } else if (depth === 2 && name === "package") {
           total += 1;
+          if (total > MOST_PACKAGES) throw tooMany(origin, `${MOST_PACKAGES} packages`);
           draft = {};
         } else if (depth === 3 && draft) {
-          checksumType = attributes.type;
-          readAttributes(draft, name, attributes, origin);
+          readAttributes(draft, name, attributes);
         }
       },
       close: (name, text3) => {
         if (depth === 3 && draft) {
-          readText(draft, name, text3, checksumType);
+          readText(draft, name, text3);
           if (name === "name" && !wanted(text3)) draft = void 0;
         } else if (depth === 2 && draft) {
-          packages.push(complete(draft, origin));
+          finish(draft);
           draft = void 0;
         }
         depth -= 1;
@@ -82096,62 +82179,76 @@ async function readPrimary(chunks, wanted, origin) {
   if (root !== "metadata") {
     throw new Failure("bad-repository", `${origin} is no primary metadata: its root is <${root}>.`);
   }
+  const warnings = [];
   if (promised !== void 0 && !Number.isNaN(promised) && promised !== total) {
-    throw new Failure(
-      "bad-repository",
-      `${origin} promises ${promised} packages and lists ${total}.`,
-      "The mirror may be in the middle of an update: try again later, or another --mirror."
-    );
+    warnings.push(`${origin} says that it has ${promised} packages, and lists ${total}.`);
   }
-  return { packages, total };
+  return { packages, total, unusable, warnings };
 }
-function readAttributes(draft, name, attributes, origin) {
+function tooMany(origin, limit) {
+  return new Failure("bad-repository", `${origin} lists more than ${limit}.`);
+}
+function readAttributes(draft, name, attributes) {
   if (name === "version") {
-    draft.epoch = Number(attributes.epoch ?? 0);
-    draft.version = attributes.ver ?? "";
-    draft.release = attributes.rel ?? "";
-  } else if (name === "time") {
-    draft.builtAt = Number(attributes.build);
-  } else if (name === "size") {
-    draft.size = Number(attributes.package);
-  } else if (name === "location") {
-    const elsewhere = attributes["xml:base"];
-    draft.location = asRepositoryPath(
-      elsewhere === void 0 ? attributes.href ?? "" : `${elsewhere}/${attributes.href}`,
-      origin
-    );
+    draft.epoch = attributes.epoch;
+    draft.version = attributes.ver;
+    draft.release = attributes.rel;
+  } else if (name === "checksum") draft.checksumType = attributes.type;
+  else if (name === "time") draft.builtAt = attributes.build;
+  else if (name === "size") draft.size = attributes.package;
+  else if (name === "location") {
+    draft.base = attributes["xml:base"];
+    draft.href = attributes.href;
   }
 }
-function readText(draft, name, text3, type) {
-  if (name === "name") draft.name = text3;
-  else if (name === "arch") draft.arch = text3;
-  else if (name === "checksum") {
-    const checksum2 = checksumOf(type, text3);
-    if (checksum2) draft.checksum = checksum2;
-  }
+function readText(draft, name, text3) {
+  if (name === "name" || name === "arch" || name === "checksum") draft[name] = text3;
 }
 function complete(draft, origin) {
-  const { name, arch: arch3, epoch, version: version2, release: release2, checksum: checksum2, size: size2, builtAt, location } = draft;
-  if (!name || !arch3 || !version2 || !release2 || !checksum2 || !location || !isCount2(size2)) {
-    throw new Failure(
-      "bad-repository",
-      `${origin} lists ${name ?? "a package"} without what is needed to fetch it.`
-    );
+  const { name, arch: arch3, version: version2, release: release2, base, href } = draft;
+  const words2 = [name, arch3, version2, release2];
+  const title = printable([name, version2, release2].map((word3) => word3 ?? "?").join("-"));
+  const lacks = (what) => `${origin} lists ${title.slice(0, 300)} ${what}.`;
+  if (!name || !arch3 || !version2 || !release2) {
+    return lacks("without its name, architecture, version or release");
   }
+  if (words2.some((word3) => word3 !== void 0 && word3.length > LONGEST_NAME)) {
+    return lacks(`with a name of more than ${LONGEST_NAME} characters`);
+  }
+  const checksum2 = checksumOf(draft.checksumType, draft.checksum ?? "");
+  if (!checksum2) return lacks("without a checksum that can be checked");
+  const size2 = Number(draft.size);
+  if (!isCount2(size2)) return lacks("without its size");
+  const path2 = base === void 0 ? href ?? "" : `${base}/${href}`;
+  if (path2.length > LONGEST_LOCATION) return lacks("with a location that is too long");
+  let location;
+  try {
+    location = asRepositoryPath(path2, origin);
+  } catch (error2) {
+    return `${describe(error2)} It is left out: ${title.slice(0, 300)}.`;
+  }
+  const epoch = Number(draft.epoch ?? 0);
+  const builtAt = Number(draft.builtAt);
   return structuredClone({
-    ...{ name, arch: arch3, version: version2, release: release2, checksum: checksum2, location, size: size2 },
+    name,
+    arch: arch3,
     epoch: isCount2(epoch) ? epoch : 0,
-    builtAt: isCount2(builtAt) ? builtAt : 0
+    version: version2,
+    release: release2,
+    checksum: checksum2,
+    size: size2,
+    builtAt: isCount2(builtAt) ? builtAt : 0,
+    location
   });
 }
 function isCount2(value) {
-  return value !== void 0 && Number.isSafeInteger(value) && value > 0;
+  return Number.isSafeInteger(value) && value > 0;
 }
 
 // src/rpmmd/repository.ts
-var LARGEST_PRIMARY = 2 ** 30;
+var LARGEST = { served: 128 * 1024 * 1024, xml: 512 * 1024 * 1024 };
 var MID_UPDATE = "The mirror may be in the middle of an update: try again later, or another --mirror.";
-var KeptPrimary = object({
+var CachedPrimary = object({
   total: number(),
   packages: array(
     object({
@@ -82165,41 +82262,53 @@ var KeptPrimary = object({
       builtAt: number(),
       location: string()
     })
-  )
+  ),
+  unusable: array(string()),
+  warnings: array(string())
 });
-async function readRepository(reading, folder2, names) {
-  return readPage(reading, `${folder2}/repodata/repomd.xml`, async (page) => {
+async function readRepository(context2, folder2, names) {
+  return readPage(context2, `${folder2}/repodata/repomd.xml`, async (page) => {
     const entry = await readRepomd([Buffer.from(page.text)], page.url);
     const { algorithm, value } = entry.checksum;
     const key = `primary ${algorithm}:${value} ${[...names].sort().join(" ")}`;
-    const kept = await reading.cache.read(key, KeptPrimary);
-    if (kept) return kept;
-    const result = await fetchPrimary(reading, page.mirror, folder2, entry, names);
-    await reading.cache.write(key, result);
+    const cached = await context2.cache.read(key, CachedPrimary);
+    if (cached) return cached;
+    const result = await fetchPrimary(context2, page, folder2, entry, names);
+    await context2.cache.write(key, result);
     return result;
   });
 }
-async function fetchPrimary(reading, mirror, folder2, entry, names) {
-  const pool = new MirrorPool([mirror], reading.pool.dependencies);
-  const path2 = `${folder2}/${entry.location}`;
+async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror, url: repomd }, folder2, entry, names) {
+  const { size: size2 = 0, openSize = LARGEST.xml } = entry;
+  if (size2 > LARGEST.served || openSize > LARGEST.xml) {
+    const bytes2 = Math.max(size2, openSize);
+    throw new Failure(
+      "bad-repository",
+      `${repomd} says that its primary metadata has ${bytes2} bytes, which is more than any repository has.`
+    );
+  }
   const temporary = await mkdtemp3(join11(tmpdir3(), "btfhub-metadata-"));
-  const file = join11(temporary, "primary");
   try {
-    const url3 = await fetchFile(pool, path2, { signal: reading.signal }, async (answer2) => {
-      if (answer2.status === 200) await keep(answer2, entry, file, reading.onBytes);
-      else throw gone(mirror, folder2, entry);
-      return answer2.url;
+    let transfers = 0;
+    const options3 = { prefer: mirror, notFound: "all", signal };
+    const path2 = `${folder2}/${entry.location}`;
+    const fetched = await fetchFile(pool, path2, options3, async (response) => {
+      if (response.status !== 200) throw gone(mirror, folder2, entry);
+      transfers += 1;
+      const file = join11(temporary, `primary-${transfers}`);
+      await keep(response, entry, file, onBytes);
+      return { file, url: response.url };
     });
-    const most = entry.openSize ?? LARGEST_PRIMARY;
-    return await reading.gate(() => {
-      const xml = decompress3(createReadStream3(file), reading.programs, url3, most);
-      return readPrimary(xml, (name) => names.has(name), url3);
+    return await limit(() => {
+      const stream = createReadStream3(fetched.file);
+      const xml = decompress3(stream, programs, fetched.url, openSize);
+      return readPrimary(xml, (name) => names.has(name), fetched.url);
     });
   } catch (error2) {
     if (!(error2 instanceof Failure) || error2.reason !== "network") throw error2;
     throw new Failure("bad-repository", error2.message, error2.advice, error2);
   } finally {
-    await rm11(temporary, { recursive: true, force: true });
+    await rm11(temporary, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 function gone(mirror, folder2, { location }) {
@@ -82209,8 +82318,9 @@ function gone(mirror, folder2, { location }) {
     MID_UPDATE
   );
 }
-async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, checksum: checksum2 }, file, onBytes) {
+async function keep({ body, url: url3 }, { size: promised, checksum: checksum2 }, file, onBytes) {
   const hash = createHash9(checksum2.algorithm);
+  const most = promised ?? LARGEST.served;
   let size2 = 0;
   await pipeline4(
     body,
@@ -82219,13 +82329,13 @@ async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, che
         hash.update(chunk);
         size2 += chunk.length;
         onBytes(chunk.length);
-        if (size2 > promised) throw mismatch(`${url3} has more than ${promised} bytes.`);
+        if (size2 > most) throw mismatch(`${url3} has more than ${most} bytes.`);
         yield chunk;
       }
     },
     createWriteStream2(file)
   );
-  if (promised !== LARGEST_PRIMARY && size2 !== promised) {
+  if (promised !== void 0 && size2 !== promised) {
     throw mismatch(`${url3} has ${size2} bytes instead of ${promised}.`);
   }
   const value = hash.digest("hex");
@@ -84810,13 +84920,13 @@ async function findMirrors(platform4, query) {
 function dependencies({ http, clock }) {
   return { http, clock, random: Math.random };
 }
-function repositoryTree(platform4, query, roots, flavourOf2, { advance }) {
+function repositoryTree(platform4, query, roots, flavourOf2, { advance }, log) {
   const { cache, source: source2 } = query;
   const { programs, interrupted: signal } = platform4;
   const names = new Set(flavourOf2.keys());
-  const pool = new MirrorPool(roots, dependencies(platform4), { connections: AT_ONCE });
-  const gate = pLimit(PRIMARIES_AT_ONCE);
-  const reading = { pool, cache, signal, programs, gate, onBytes: advance };
+  const pool = new MirrorPool(roots, dependencies(platform4), { connections: AT_ONCE, log });
+  const limit = pLimit(PRIMARIES_AT_ONCE);
+  const reading = { pool, cache, signal, programs, limit, onBytes: advance };
   const folders = folderTree(reading, source2);
   let reads = 0;
   return {
@@ -84936,7 +85046,7 @@ async function readFlatRepository({ pool, signal }, query, flavourOf2, folder2, 
     },
     { concurrency: AT_ONCE, signal }
   );
-  return { packages, total: rpms.length };
+  return { packages, total: rpms.length, unusable: [], warnings: [] };
 }
 function tooManyHeaders(folder2, count2) {
   return new Failure(
@@ -84993,7 +85103,14 @@ async function findKernels(platform4, query, progress) {
   task.stage("metadata");
   try {
     const mirrorInfo = await findMirrors(platform4, query);
-    const tree = repositoryTree(platform4, query, mirrorInfo.mirrors, flavourOf2, task);
+    const tree = repositoryTree(
+      platform4,
+      query,
+      mirrorInfo.mirrors,
+      flavourOf2,
+      task,
+      progress.note
+    );
     const templates = source2.repositories.filter((one2) => !mirrorInfo.listed.has(one2));
     const places = [
       ...mirrorInfo.places,
@@ -85003,6 +85120,10 @@ async function findKernels(platform4, query, progress) {
       concurrency: AT_ONCE,
       signal: platform4.interrupted
     });
+    for (const outcome2 of outcomes) {
+      if (!("read" in outcome2)) continue;
+      for (const line2 of outcome2.read.flatMap(({ warnings }) => warnings)) progress.warn(line2);
+    }
     const discovery = summarise(query, flavourOf2, outcomes, mirrorInfo);
     const { kernels: kernels3, repositories, packages } = discovery;
     task.end(
@@ -85017,6 +85138,7 @@ async function findKernels(platform4, query, progress) {
     throw error2;
   }
 }
+var ABOUT_THE_RUN = ["interrupted", "no-space", "out-of-memory", "usage"];
 async function readPlace(place, tree) {
   let where = [place.release, place.arch, place.repository.name].join(" ");
   try {
@@ -85032,7 +85154,7 @@ async function readPlace(place, tree) {
     return { read: [] };
   } catch (error2) {
     const failure = asFailure(error2);
-    if (!["network", "bad-repository", "checksum-mismatch"].includes(failure.reason)) throw error2;
+    if (ABOUT_THE_RUN.includes(failure.reason)) throw error2;
     return { problem: { where, failure } };
   }
 }
@@ -85045,11 +85167,14 @@ function summarise(query, flavourOf2, outcomes, mirrorInfo) {
     if (problems[0]) throw problems[0].failure;
     throw noRepository2(query, mirrorInfo.mirrors);
   }
+  const unusable = read2.flatMap(
+    ({ folder: folder2, unusable: sentences }) => sentences.map((text3) => ({ where: folder2, failure: new Failure("bad-repository", text3) }))
+  );
   const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf2, read2, query.arches);
   const { kernels: kernels3, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels: kernels3,
-    problems: [...problems, ...odd, ...unmatched],
+    problems: [...problems, ...unusable, ...odd, ...unmatched],
     repositories: read2.length,
     packages: read2.reduce((sum2, { total }) => sum2 + total, 0),
     mirrors: mirrorInfo.mirrors
@@ -88697,7 +88822,7 @@ var GitExitError = class extends O3 {
   }
 };
 var LOCATING = /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|SHALLOW_FILE|QUARANTINE_PATH)$/;
-var NOT_NEEDED = /^(GIT_)?(EDITOR|PAGER|PREFIX)$|^VISUAL$|^GIT_(SEQUENCE_EDITOR|EXTERNAL_DIFF|TEMPLATE_DIR|EXEC_PATH|CONFIG)$/;
+var NOT_NEEDED2 = /^(GIT_)?(EDITOR|PAGER|PREFIX)$|^VISUAL$|^GIT_(SEQUENCE_EDITOR|EXTERNAL_DIFF|TEMPLATE_DIR|EXEC_PATH|CONFIG)$/;
 var GitRunner = class {
   folder;
   #platform;
@@ -88709,7 +88834,7 @@ var GitRunner = class {
     this.#platform = platform4;
     this.#credential = credential;
     const users = Object.entries(platform4.env).filter(
-      (entry) => entry[1] !== void 0 && !LOCATING.test(entry[0]) && !NOT_NEEDED.test(entry[0]) && entry[0] !== "BTFHUB_TOKEN"
+      (entry) => entry[1] !== void 0 && !LOCATING.test(entry[0]) && !NOT_NEEDED2.test(entry[0]) && entry[0] !== "BTFHUB_TOKEN"
     );
     const { vulnerabilities } = ne2(Object.fromEntries(users));
     this.#userGuards = Object.fromEntries(vulnerabilities.map(({ category }) => [category, true]));
@@ -90575,7 +90700,9 @@ async function toPlan(platform4, options3, progress) {
     skipEmbedded,
     retryFailed
   };
-  return makePlan(platform4, request2, progress);
+  const plan2 = await makePlan(platform4, request2, progress);
+  for (const line2 of plainHttpWarnings(plan2.mirrors)) progress.warn(line2);
+  return plan2;
 }
 var buildPlanOptions = {
   plan: text2(
@@ -90593,11 +90720,13 @@ async function toBuildPlan(platform4, options3, progress) {
   refuseBeside(options3);
   const wanted = { releases: release2, arches: arch3, flavours: flavour, kernels: kernel };
   const { plan: plan2, problems } = selectFromPlan(await readPlan(options3.plan), wanted);
+  const mirrors = mirror.length > 0 ? mirror : plan2.mirrors;
+  for (const line2 of plainHttpWarnings(mirrors)) progress.warn(line2);
   return {
     plan: {
       ...plan2,
       kernels: withinLimits(plan2.kernels, limit),
-      mirrors: mirror.length > 0 ? mirror : plan2.mirrors
+      mirrors
     },
     problems: problems.map(toPlanProblem)
   };
@@ -95747,29 +95876,6 @@ function conclusion({ total, kernels: kernels3 }) {
 // src/commands/publish.ts
 import { readFile as readFile17 } from "node:fs/promises";
 
-// src/platform/http.ts
-async function readBody(body, limits) {
-  const { bytes: bytes2, time: time2, exceeded } = limits;
-  const over = new AbortController();
-  time2?.clock.sleep(time2.milliseconds, over.signal).then(
-    () => body.destroy(exceeded(`took longer than ${time2.milliseconds / 1e3} s`)),
-    () => {
-    }
-  );
-  const chunks = [];
-  let size2 = 0;
-  try {
-    for await (const chunk of body) {
-      size2 += chunk.length;
-      if (size2 > bytes2) throw exceeded(`has more than ${bytes2} bytes`);
-      chunks.push(chunk);
-    }
-  } finally {
-    over.abort();
-  }
-  return Buffer.concat(chunks);
-}
-
 // src/forge/api.ts
 var LONGEST_WAIT3 = 6e5;
 var ATTEMPTS = 5;
@@ -96782,7 +96888,7 @@ var OF_THE_MACHINE = [
   "out-of-memory",
   "internal"
 ];
-var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
+var LARGEST2 = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function validateInput(platform4, progress, request2) {
   const problems = [];
   const found = [];
@@ -96849,7 +96955,7 @@ async function readFolder2(folder2, problems) {
     if (!/^records\/[^/]+\.json$/.test(file)) continue;
     expected.add(file);
     try {
-      await checkSize(folder2, file, LARGEST.record);
+      await checkSize(folder2, file, LARGEST2.record);
       const record2 = parseRecord(await readFile16(join26(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
@@ -96862,7 +96968,7 @@ async function readFolder2(folder2, problems) {
     expected.add(path2);
     if (!files.has(path2))
       problems.push(`${join26(folder2, path2)}: it has a record, and is not there.`);
-    else await checkSize(folder2, path2, LARGEST.tarball).catch((e) => problems.push(describe(e)));
+    else await checkSize(folder2, path2, LARGEST2.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;

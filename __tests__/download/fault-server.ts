@@ -59,6 +59,8 @@ export interface Behaviour {
   readonly lastModified?: string;
   /** The server dies, with all its connections, once it has sent so many bytes. */
   readonly diesAfter?: number;
+  /** The server is closed before the first request: connections are refused. */
+  readonly refuses?: boolean;
   /** By which it is slow. */
   readonly clock?: Clock;
   /** Told of every request and every piece that is sent. */
@@ -90,6 +92,7 @@ export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  if (behaviour.refuses) await new Promise((resolve) => server.close(resolve));
   return {
     base: `http://127.0.0.1:${port}/`,
     port,
@@ -98,7 +101,7 @@ export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
     sent: () => life.sent,
     close: async () => {
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };
 }

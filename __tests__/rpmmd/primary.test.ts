@@ -97,24 +97,83 @@ test.each([
   ['leads out of the repository', edited('href="Packages/kernel', 'href="../../kernel')],
   ['is on another host', edited('href="Packages/kernel', 'href="http://evil/kernel')],
   ['is absolute', edited('href="Packages/kernel', 'href="/kernel')],
+  ['has an odd character', edited('href="Packages/kernel', 'href="Packages/ker nel')],
+  ['is very long', edited('href="Packages/kernel', `href="${'a/'.repeat(3000)}kernel`)],
   [
     'has another base',
     edited('<location href="Packages/kernel', '<location xml:base="http://evil/" href="kernel'),
   ],
-])('a package whose location %s is refused', async (_title, bytes) => {
-  await expect(read(bytes)).rejects.toThrow(/is not below the repository/);
+])(
+  'a package whose location %s is left out, by name, and the others are read',
+  async (_, bytes) => {
+    const { packages, unusable, total } = await read(bytes);
+    expect([packages.length, unusable.length, total]).toEqual([1, 1, 4]);
+    expect(unusable[0]).toContain('kernel-debuginfo-5.10.0');
+  },
+);
+
+test('another number of packages than the file says is a warning', async () => {
+  const { packages, warnings } = await read(edited('packages="4"', 'packages="5"'));
+  expect(packages).toHaveLength(2);
+  expect(warnings).toEqual(['http://mirror/primary.xml says that it has 5 packages, and lists 4.']);
 });
 
-test('fewer packages than are promised are refused', async () => {
-  await expect(read(edited('packages="4"', 'packages="5"'))).rejects.toThrow(
-    'promises 5 packages and lists 4',
-  );
+test.each([
+  ['an MD5 for a checksum', edited(/type="sha256"/g, 'type="md5"'), 'checksum'],
+  ['no size', edited(/<size package="\d+"/g, '<size '), 'size'],
+  ['no version', edited(/ver="[^"]*"/g, ''), 'version'],
+  ['a name of a megabyte', edited(/rel="/g, `rel="${'9'.repeat(300)}`), 'more than 256 characters'],
+])('wanted packages with %s are left out, by name', async (_, bytes, words) => {
+  const { packages, unusable } = await read(bytes);
+  expect(packages).toEqual([]);
+  expect(unusable).toHaveLength(2);
+  expect(unusable[0]).toContain('kernel-debuginfo');
+  expect(unusable[0]).toContain(words);
 });
 
-test('a wanted package with an MD5 for a checksum is refused', async () => {
-  await expect(read(edited(/type="sha256"/g, 'type="md5"'))).rejects.toThrow(
-    'lists kernel-debuginfo without what is needed',
-  );
+test('what is wrong with packages that are not wanted does not matter', async () => {
+  const { packages, unusable } = await read(edited('href="Packages/aaa', 'href="../aaa'));
+  expect([packages.length, unusable]).toEqual([2, []]);
+});
+
+describe('XML that is made to exhaust memory', () => {
+  const MiB = 1024 * 1024;
+  /** Far more than any machine has, in pieces as zlib makes them. */
+  function* endless(start: string, piece: string) {
+    yield Buffer.from(start);
+    const block = Buffer.from(piece.repeat(Math.ceil((64 * 1024) / piece.length)));
+    for (let made = 0; made < 600 * MiB; made += block.length) yield block;
+  }
+  const OPEN = '<metadata packages="1"><package>';
+  const name = '<name>kernel-debuginfo</name>';
+
+  test.each<[string, string, string, string]>([
+    ['white space without end', OPEN, ' ', 'without a tag'],
+    ['a text without end', `${OPEN}<name>`, 'a', 'without a tag'],
+    ['a tag name without end', `${OPEN}<`, 'a', 'without a tag'],
+    ['an attribute without end', `${OPEN}<version ver="`, 'a', 'without a tag'],
+    ['attributes without end', `${OPEN}<version `, 'a="b" ', ''],
+    ['a comment without end', `${OPEN}<!-- `, '<a> ', 'without a tag'],
+    ['CDATA without end', `${OPEN}<name><![CDATA[`, '<a> ', 'without a tag'],
+    ['an instruction without end', `${OPEN}<?x `, '<a> ', 'without a tag'],
+    ['elements that nest without end', OPEN, '<a>', 'nest deeper than 64'],
+    ['kernels without end', '<metadata>', kernelsEntry(), '20000 kernels'],
+    ['packages without end', '<metadata>', '<package/>', '1000000 packages'],
+  ])('is refused by name: %s', async (_, start, piece, words) => {
+    const before = process.memoryUsage().rss;
+    const reading = readPrimary(endless(start, piece), wanted, 'http://mirror/primary.xml');
+    await expect(reading).rejects.toMatchObject({
+      reason: 'bad-repository',
+      message: expect.stringContaining(words),
+    });
+    expect(process.memoryUsage().rss - before).toBeLessThan(400 * MiB);
+  });
+
+  function kernelsEntry() {
+    const sum = `<checksum type="sha256">${'0'.repeat(64)}</checksum>`;
+    const version = '<arch>x86_64</arch><version ver="1" rel="1"/>';
+    return `<package>${name}${version}${sum}<size package="1"/><location href="a"/></package>`;
+  }
 });
 
 test('entities that grow are not followed', async () => {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { plainHttpWarnings } from '../download/mirrors.ts';
 import { describe, Failure } from '../failure.ts';
 import { parseLimit, tightest, withinLimits } from '../jobs/plan/limit.ts';
 import { makePlan, type PlanRequest, toPlanProblem } from '../jobs/plan/make-plan.ts';
@@ -94,7 +95,9 @@ export async function toPlan(
     skipEmbedded,
     retryFailed,
   };
-  return makePlan(platform, request, progress);
+  const plan = await makePlan(platform, request, progress);
+  for (const line of plainHttpWarnings(plan.mirrors)) progress.warn(line);
+  return plan;
 }
 
 /** What `build` builds: a plan file, or the options of a new plan. */
@@ -120,11 +123,13 @@ export async function toBuildPlan(
   refuseBeside(options);
   const wanted = { releases: release, arches: arch, flavours: flavour, kernels: kernel };
   const { plan, problems } = selectFromPlan(await readPlan(options.plan), wanted);
+  const mirrors = mirror.length > 0 ? mirror : plan.mirrors;
+  for (const line of plainHttpWarnings(mirrors)) progress.warn(line);
   return {
     plan: {
       ...plan,
       kernels: withinLimits(plan.kernels, limit),
-      mirrors: mirror.length > 0 ? mirror : plan.mirrors,
+      mirrors,
     },
     problems: problems.map(toPlanProblem),
   };

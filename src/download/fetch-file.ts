@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { Failure, type Reason } from '../failure.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
 import { get, type StreamedResponse } from './request.ts';
-import { asRequestError, RequestError, statusError, unreachable } from './response.ts';
+import { asRequestError, RequestError, statusError, TOO_SLOW, unreachable } from './response.ts';
 
 /** What a mirror has for one path. */
 export interface FileResponse {
@@ -80,6 +80,8 @@ interface Transfer {
   readonly mirror: Mirror;
   readonly began: number;
   readonly abort: AbortController;
+  /** Gives the connection back; safe to call again. */
+  readonly release: () => void;
   bytes: number;
   /** All bytes are here, and `read` is at work. */
   complete: boolean;
@@ -125,10 +127,7 @@ class FileFetch<Value> {
         else await this.#pool.change(this.#wakeAt(), signal);
       }
     } finally {
-      for (const transfer of this.#transfers) {
-        const reason = this.#isSlow(transfer) ? TOO_SLOW : new RequestError('later', 'not needed');
-        transfer.abort.abort(signal?.aborted ? signal.reason : reason);
-      }
+      for (const transfer of this.#transfers) this.#cancel(transfer);
     }
   }
 
@@ -211,24 +210,25 @@ class FileFetch<Value> {
       mirror,
       began: this.#now(),
       abort: new AbortController(),
+      release: once(this.#pool.connect(mirror)),
       bytes: 0,
       complete: false,
     };
-    const release = this.#pool.connect(mirror);
     this.#transfers.add(transfer);
     void this.#ask(transfer).then(
-      (value) => this.#end(transfer, release, value),
+      (value) => this.#end(transfer, value),
       (error: unknown) => {
         this.#note(transfer, error);
-        this.#end(transfer, release, undefined);
+        this.#end(transfer, undefined);
       },
     );
   }
 
-  #end(transfer: Transfer, release: () => void, value: { value: Value } | undefined): void {
+  #end(transfer: Transfer, value: { value: Value } | undefined): void {
     this.#transfers.delete(transfer);
     if (value) this.#result ??= { kind: 'value', value: value.value };
-    release(); // the pool changes, which wakes `run`
+    transfer.release();
+    this.#pool.notify(); // which wakes `run`
   }
 
   #note({ mirror, began, abort }: Transfer, error: unknown): void {
@@ -314,12 +314,20 @@ class FileFetch<Value> {
     this.#completed(transfer);
   }
 
+  #cancel(transfer: Transfer): void {
+    const { signal } = this.#options;
+    const reason = this.#isSlow(transfer) ? TOO_SLOW : NOT_NEEDED;
+    transfer.abort.abort(signal?.aborted ? signal.reason : reason);
+  }
+
   /** All bytes of a transfer are here: those that race it are ended. */
   #completed(transfer: Transfer): void {
     transfer.complete = true;
+    // `read` may fetch other files, which need a connection.
+    transfer.release();
     this.#pool.succeeded(transfer.mirror);
     for (const other of this.#transfers) {
-      if (other !== transfer && this.#isSlow(other)) other.abort.abort(TOO_SLOW);
+      if (other !== transfer) this.#cancel(other);
     }
   }
 
@@ -339,7 +347,15 @@ class FileFetch<Value> {
   }
 }
 
-const TOO_SLOW = new RequestError('later', 'slower than another mirror');
+const NOT_NEEDED = new RequestError('later', 'not needed');
+
+function once(call: () => void): () => void {
+  let called = false;
+  return () => {
+    if (!called) call();
+    called = true;
+  };
+}
 
 function withoutBody(status: 304 | 404, mirror: Mirror, url: string): FileResponse {
   const body = Readable.from([]);

@@ -133,7 +133,7 @@ export class MirrorPool {
     this.#downloads += 1;
     return () => {
       this.#downloads -= 1;
-      this.#changed();
+      this.notify();
     };
   }
 
@@ -163,12 +163,17 @@ export class MirrorPool {
     return health.kind === 'backing-off' && health.failures >= DOWN_AFTER;
   }
 
+  /** Calls everything that listens to changes. */
+  notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
   /** Takes a connection to a mirror. Returns how to give it back. */
   connect(mirror: Mirror): () => void {
     mirror.busy += 1;
     return () => {
       mirror.busy -= 1;
-      this.#changed();
+      this.notify();
     };
   }
 
@@ -261,12 +266,18 @@ export class MirrorPool {
 
   #set(mirror: Mirror, health: MirrorHealth): void {
     mirror.health = health;
-    this.#changed();
+    this.notify();
   }
+}
 
-  #changed(): void {
-    for (const listener of [...this.#listeners]) listener();
-  }
+/** A sentence for each mirror that is asked without TLS, but for those on this machine. */
+export function plainHttpWarnings(bases: readonly string[]): readonly string[] {
+  return bases.map(asBase).flatMap((base) => {
+    const { protocol, hostname } = new URL(base);
+    const here = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+    if (protocol === 'https:' || here) return [];
+    return `${base} is not encrypted: what it sends can be changed on the way, and only signatures of packages show that.`;
+  });
 }
 
 /** A base URL of a mirror, checked, with its slash at the end. Throws `usage`. */

@@ -55,6 +55,14 @@ export function asRequestError(thrown: unknown): RequestError {
   return new RequestError('later', message, { connected: code === undefined });
 }
 
+/**
+ * For a mirror that lost a race against another one by far. It would cost seconds again to find out whether it is
+ * better now, so it is left alone for longer than after an error that comes at once.
+ */
+export const TOO_SLOW = new RequestError('later', 'slower than another mirror', {
+  retryAfter: 30_000,
+});
+
 const PASSING = [408, 421, 425, 429];
 
 /** The error that a response's status is, unless it is one of `fine`. `date` is today, for a Retry-After that is a date. */

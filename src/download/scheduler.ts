@@ -1,5 +1,5 @@
 import type { Mirror, MirrorPool } from './mirrors.ts';
-import { unreachable } from './response.ts';
+import { TOO_SLOW, unreachable } from './response.ts';
 import {
   MirrorState,
   type RequestOutcome,
@@ -18,6 +18,8 @@ const LONGEST_WAIT = 10 * 60_000;
 /** A request has so many milliseconds before another may race it, and must then be this much slower. */
 const RACE_AFTER = 2000;
 const WORTH_A_RACE = { times: 2, plus: 1000 };
+/** A mirror whose request was overtaken by one so many times as fast is left alone for a while. */
+const LOST_BY_FAR = 8;
 
 type State =
   | { readonly kind: 'running' }
@@ -99,9 +101,18 @@ export class Scheduler implements SegmentOwner {
     this.servedBy.add(request.state.mirror);
     const { segment } = request;
     if (segment.complete) {
-      for (const other of segment.requests) if (other !== request) other.overtake();
+      for (const other of segment.requests) if (other !== request) this.#overtake(other, request);
     }
     if (segment === this.#window.segments[0]) this.#wake();
+  }
+
+  #overtake(slow: SegmentRequest, quick: SegmentRequest): void {
+    slow.overtake();
+    const { mirror } = slow.state;
+    const now = this.pool.clock.now();
+    if (mirror !== quick.state.mirror && slow.pace(now) * LOST_BY_FAR < quick.pace(now)) {
+      this.pool.failed(mirror, slow.began, TOO_SLOW);
+    }
   }
 
   room(position: number): Promise<void> | undefined {

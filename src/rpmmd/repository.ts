@@ -6,29 +6,28 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import * as v from 'valibot';
 import { type FileResponse, fetchFile } from '../download/fetch-file.ts';
-import { MirrorPool } from '../download/mirrors.ts';
 import { Failure } from '../failure.ts';
 import type { Programs } from '../platform/programs.ts';
 import { decompress } from './decompress.ts';
-import { type Reading, readPage } from './page.ts';
+import { type MetadataContext, type Page, readPage } from './page.ts';
 import { type PrimaryResult, readPrimary } from './primary.ts';
 import { CHECKSUM_ALGORITHMS, type PrimaryEntry, readRepomd } from './repomd.ts';
 
-/** The largest primary known has 46 MB of XML; this is where a decompression bomb begins. */
-const LARGEST_PRIMARY = 2 ** 30;
+/** Bytes of a primary as it is served, and as XML: the largest known has 9 MB and 46 MB. */
+const LARGEST = { served: 128 * 1024 * 1024, xml: 512 * 1024 * 1024 };
 
 const MID_UPDATE =
   'The mirror may be in the middle of an update: try again later, or another --mirror.';
 
-export interface RepositoryReading extends Reading {
+export interface RepositoryContext extends MetadataContext {
   readonly programs: Programs;
   /** Lets as many primaries be read at the same time as memory allows. */
-  readonly gate: <Result>(work: () => Promise<Result>) => Promise<Result>;
-  /** Hears of every piece of primary metadata that arrives, in bytes. */
+  readonly limit: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  /** Gets the number of bytes of every piece of primary metadata that arrives. */
   readonly onBytes: (count: number) => void;
 }
 
-const KeptPrimary = v.object({
+const CachedPrimary = v.object({
   total: v.number(),
   packages: v.array(
     v.object({
@@ -43,64 +42,76 @@ const KeptPrimary = v.object({
       location: v.string(),
     }),
   ),
+  unusable: v.array(v.string()),
+  warnings: v.array(v.string()),
 });
 
 /**
- * The packages with one of the names in the repository in that folder of the tree; undefined where
- * there is no repository. Follows repomd.xml to primary, on the same mirror, and checks primary's
- * size and checksum; a mirror where the two do not fit is left for the next one. What a primary
- * said is kept under its checksum, so that an unchanged one is not fetched again. Rejects with
- * `network`, `bad-repository` or `checksum-mismatch`.
+ * The packages with one of the names in the repository in that folder of the tree; undefined where there is no
+ * repository. Follows repomd.xml to primary and checks primary's size and checksum; where the two do not fit on
+ * any mirror, the repomd.xml of the next mirror is read. What a primary says is cached under its checksum, so
+ * that an unchanged one is not fetched again. Rejects with `network`, `bad-repository` or `checksum-mismatch`.
  */
 export async function readRepository(
-  reading: RepositoryReading,
+  context: RepositoryContext,
   folder: string,
   names: ReadonlySet<string>,
 ): Promise<PrimaryResult | undefined> {
-  return readPage(reading, `${folder}/repodata/repomd.xml`, async (page) => {
+  return readPage(context, `${folder}/repodata/repomd.xml`, async (page) => {
     const entry = await readRepomd([Buffer.from(page.text)], page.url);
     const { algorithm, value } = entry.checksum;
     const key = `primary ${algorithm}:${value} ${[...names].sort().join(' ')}`;
-    const kept = await reading.cache.read(key, KeptPrimary);
-    if (kept) return kept;
-    const result = await fetchPrimary(reading, page.mirror, folder, entry, names);
-    await reading.cache.write(key, result);
+    const cached = await context.cache.read(key, CachedPrimary);
+    if (cached) return cached;
+    const result = await fetchPrimary(context, page, folder, entry, names);
+    await context.cache.write(key, result);
     return result;
   });
 }
 
 /**
- * Primary from that very mirror: another one's would belong to another repomd. It goes through a
- * temporary file, so that a slow mirror keeps nobody from reading, and a slow reader no mirror waiting.
+ * Primary from the mirror that has the repomd.xml, or from another one with a file of that checksum. It goes
+ * through a temporary file, so that a slow mirror does not delay the reading of others.
  */
 async function fetchPrimary(
-  reading: RepositoryReading,
-  mirror: string,
+  { pool, signal, programs, limit, onBytes }: RepositoryContext,
+  { mirror, url: repomd }: Page,
   folder: string,
   entry: PrimaryEntry,
   names: ReadonlySet<string>,
 ): Promise<PrimaryResult> {
-  const pool = new MirrorPool([mirror], reading.pool.dependencies);
-  const path = `${folder}/${entry.location}`;
+  const { size = 0, openSize = LARGEST.xml } = entry;
+  if (size > LARGEST.served || openSize > LARGEST.xml) {
+    const bytes = Math.max(size, openSize);
+    throw new Failure(
+      'bad-repository',
+      `${repomd} says that its primary metadata has ${bytes} bytes, which is more than any repository has.`,
+    );
+  }
   const temporary = await mkdtemp(join(tmpdir(), 'btfhub-metadata-'));
-  const file = join(temporary, 'primary');
   try {
-    const url = await fetchFile(pool, path, { signal: reading.signal }, async (answer) => {
-      if (answer.status === 200) await keep(answer, entry, file, reading.onBytes);
-      else throw gone(mirror, folder, entry);
-      return answer.url;
+    let transfers = 0;
+    const options = { prefer: mirror, notFound: 'all', signal } as const;
+    const path = `${folder}/${entry.location}`;
+    const fetched = await fetchFile(pool, path, options, async (response) => {
+      if (response.status !== 200) throw gone(mirror, folder, entry);
+      transfers += 1;
+      const file = join(temporary, `primary-${transfers}`);
+      await keep(response, entry, file, onBytes);
+      return { file, url: response.url };
     });
-    const most = entry.openSize ?? LARGEST_PRIMARY;
-    return await reading.gate(() => {
-      const xml = decompress(createReadStream(file), reading.programs, url, most);
-      return readPrimary(xml, (name) => names.has(name), url);
+    return await limit(() => {
+      const stream = createReadStream(fetched.file);
+      const xml = decompress(stream, programs, fetched.url, openSize);
+      return readPrimary(xml, (name) => names.has(name), fetched.url);
     });
   } catch (error) {
     if (!(error instanceof Failure) || error.reason !== 'network') throw error;
-    // The mirror cannot deliver what it announces, and another may: that is for the caller to try.
+    // This mirror announces what no mirror delivers; the repomd.xml of another one may announce something else.
     throw new Failure('bad-repository', error.message, error.advice, error);
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    // A transfer that lost its race may be about to close its file.
+    await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
@@ -112,14 +123,15 @@ function gone(mirror: string, folder: string, { location }: PrimaryEntry): Failu
   );
 }
 
-/** Writes the body to a file; rejects with `checksum-mismatch` when it is not what repomd promises. */
+/** Writes the body to a file; rejects with `checksum-mismatch` when it is not what repomd says. */
 async function keep(
   { body, url }: FileResponse,
-  { size: promised = LARGEST_PRIMARY, checksum }: PrimaryEntry,
+  { size: promised, checksum }: PrimaryEntry,
   file: string,
   onBytes: (count: number) => void,
 ): Promise<void> {
   const hash = createHash(checksum.algorithm);
+  const most = promised ?? LARGEST.served;
   let size = 0;
   await pipeline(
     body,
@@ -128,13 +140,13 @@ async function keep(
         hash.update(chunk);
         size += chunk.length;
         onBytes(chunk.length);
-        if (size > promised) throw mismatch(`${url} has more than ${promised} bytes.`);
+        if (size > most) throw mismatch(`${url} has more than ${most} bytes.`);
         yield chunk;
       }
     },
     createWriteStream(file),
   );
-  if (promised !== LARGEST_PRIMARY && size !== promised) {
+  if (promised !== undefined && size !== promised) {
     throw mismatch(`${url} has ${size} bytes instead of ${promised}.`);
   }
   const value = hash.digest('hex');

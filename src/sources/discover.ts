@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { asFailure, Failure } from '../failure.ts';
+import { asFailure, Failure, type Reason } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import type { MetadataCache } from '../rpmmd/cache.ts';
@@ -13,7 +13,13 @@ import {
 } from './kernels.ts';
 import { AT_ONCE, expandTemplate, findPlaces, type RepositoryPlace } from './repositories.ts';
 import type { Source } from './source.ts';
-import { findMirrors, type MirrorInfo, type RepositoryTree, repositoryTree } from './tree.ts';
+import {
+  findMirrors,
+  type MirrorInfo,
+  type ReadPackages,
+  type RepositoryTree,
+  repositoryTree,
+} from './tree.ts';
 
 export interface KernelQuery {
   readonly source: Source;
@@ -57,7 +63,14 @@ export async function findKernels(
   task.stage('metadata');
   try {
     const mirrorInfo = await findMirrors(platform, query);
-    const tree = repositoryTree(platform, query, mirrorInfo.mirrors, flavourOf, task);
+    const tree = repositoryTree(
+      platform,
+      query,
+      mirrorInfo.mirrors,
+      flavourOf,
+      task,
+      progress.note,
+    );
     const templates = source.repositories.filter((one) => !mirrorInfo.listed.has(one));
     const places = [
       ...mirrorInfo.places,
@@ -67,6 +80,10 @@ export async function findKernels(
       concurrency: AT_ONCE,
       signal: platform.interrupted,
     });
+    for (const outcome of outcomes) {
+      if (!('read' in outcome)) continue;
+      for (const line of outcome.read.flatMap(({ warnings }) => warnings)) progress.warn(line);
+    }
     const discovery = summarise(query, flavourOf, outcomes, mirrorInfo);
     const { kernels, repositories, packages } = discovery;
     task.end(
@@ -82,9 +99,12 @@ export async function findKernels(
   }
 }
 
-type Outcome =
-  | { readonly read: readonly (RepositoryPackages & { readonly total: number })[] }
-  | { readonly problem: Problem };
+type ReadRepository = ReadPackages & Pick<RepositoryPackages, 'place'>;
+
+/** Failures that are not about one repository: they end the search. */
+const ABOUT_THE_RUN: readonly Reason[] = ['interrupted', 'no-space', 'out-of-memory', 'usage'];
+
+type Outcome = { readonly read: readonly ReadRepository[] } | { readonly problem: Problem };
 
 /** Reads the repository in the first of its forms that exists; a form with <variant> may have several. */
 async function readPlace(place: RepositoryPlace, tree: RepositoryTree): Promise<Outcome> {
@@ -102,7 +122,7 @@ async function readPlace(place: RepositoryPlace, tree: RepositoryTree): Promise<
     return { read: [] };
   } catch (error) {
     const failure = asFailure(error);
-    if (!['network', 'bad-repository', 'checksum-mismatch'].includes(failure.reason)) throw error;
+    if (ABOUT_THE_RUN.includes(failure.reason)) throw error;
     return { problem: { where, failure } };
   }
 }
@@ -121,11 +141,14 @@ function summarise(
     if (problems[0]) throw problems[0].failure;
     throw noRepository(query, mirrorInfo.mirrors);
   }
+  const unusable = read.flatMap(({ folder, unusable: sentences }) =>
+    sentences.map((text) => ({ where: folder, failure: new Failure('bad-repository', text) })),
+  );
   const { kernels: all, problems: odd } = mergeKernels(source, flavourOf, read, query.arches);
   const { kernels, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels,
-    problems: [...problems, ...odd, ...unmatched],
+    problems: [...problems, ...unusable, ...odd, ...unmatched],
     repositories: read.length,
     packages: read.reduce((sum, { total }) => sum + total, 0),
     mirrors: mirrorInfo.mirrors,

@@ -8,7 +8,7 @@ import type { Task } from '../report/progress.ts';
 import { readPage } from '../rpmmd/page.ts';
 import { asRepositoryPath } from '../rpmmd/path.ts';
 import type { PrimaryPackage, PrimaryResult } from '../rpmmd/primary.ts';
-import { type RepositoryReading, readRepository } from '../rpmmd/repository.ts';
+import { type RepositoryContext, readRepository } from '../rpmmd/repository.ts';
 import { readXml } from '../rpmmd/xml.ts';
 import type { KernelQuery } from './discover.ts';
 import { expressionOf } from './expression.ts';
@@ -63,8 +63,9 @@ function dependencies({ http, clock }: Platform): PoolDependencies {
   return { http, clock, random: Math.random };
 }
 
-/** The packages of one repository, and how many it has of all kinds. */
-export type ReadPackages = Omit<RepositoryPackages, 'place'> & { readonly total: number };
+/** The packages of one repository, how many it has of all kinds, and what is wrong with it. */
+export type ReadPackages = Omit<RepositoryPackages, 'place'> &
+  Pick<PrimaryResult, 'total' | 'unusable' | 'warnings'>;
 
 /** The mirrors as one tree of repositories: what one mirror cannot give, the next one may. */
 export interface RepositoryTree {
@@ -79,14 +80,15 @@ export function repositoryTree(
   roots: readonly string[],
   flavourOf: ReadonlyMap<string, string>,
   { advance }: Task,
+  log: (line: string) => void,
 ): RepositoryTree {
   const { cache, source } = query;
   const { programs, interrupted: signal } = platform;
   const names = new Set(flavourOf.keys());
   // With a connection for each that waits, none of them turns to a later mirror because the first is busy.
-  const pool = new MirrorPool(roots, dependencies(platform), { connections: AT_ONCE });
-  const gate = pLimit(PRIMARIES_AT_ONCE);
-  const reading: RepositoryReading = { pool, cache, signal, programs, gate, onBytes: advance };
+  const pool = new MirrorPool(roots, dependencies(platform), { connections: AT_ONCE, log });
+  const limit = pLimit(PRIMARIES_AT_ONCE);
+  const reading: RepositoryContext = { pool, cache, signal, programs, limit, onBytes: advance };
   const folders = folderTree(reading, source);
   let reads = 0;
   return {
@@ -105,7 +107,7 @@ export function repositoryTree(
   };
 }
 
-function folderTree(reading: RepositoryReading, source: Source): FolderTree {
+function folderTree(reading: RepositoryContext, source: Source): FolderTree {
   const { pool } = reading;
   const listed = new Map<string, Promise<Listing | undefined>>();
   const read = (
@@ -197,7 +199,7 @@ async function readRepositoryIds(text: string, origin: string): Promise<readonly
 
 /** The wanted packages of a folder without repodata: their names out of its page, the rest out of their headers. */
 async function readFlatRepository(
-  { pool, signal }: RepositoryReading,
+  { pool, signal }: RepositoryContext,
   query: KernelQuery,
   flavourOf: ReadonlyMap<string, string>,
   folder: string,
@@ -229,7 +231,7 @@ async function readFlatRepository(
     },
     { concurrency: AT_ONCE, signal },
   );
-  return { packages, total: rpms.length };
+  return { packages, total: rpms.length, unusable: [], warnings: [] };
 }
 
 function tooManyHeaders(folder: string, count: number): Failure {
@@ -246,7 +248,7 @@ function isSafe(file: string): boolean {
 
 /** `uname -r` of packages that are to be read for it, by their location. */
 async function readUnames(
-  { pool, cache, signal }: RepositoryReading,
+  { pool, cache, signal }: RepositoryContext,
   source: Source,
   flavourOf: ReadonlyMap<string, string>,
   folder: string,
