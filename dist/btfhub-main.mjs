@@ -44407,6 +44407,7 @@ var PROGRESS = 64 * 1024;
 var LONGEST_WAIT = 10 * 6e4;
 var RACE_AFTER = 2e3;
 var WORTH_A_RACE = { times: 2, plus: 1e3 };
+var LONGEST_STALL = 4;
 var LOST_BY_FAR = 8;
 var Scheduler = class {
   pool;
@@ -44420,6 +44421,10 @@ var Scheduler = class {
   /** Those that wait for bytes or for room. */
   #waiting = /* @__PURE__ */ new Set();
   #over = new AbortController();
+  /** Milliseconds without any request. */
+  #idle = 0;
+  /** Milliseconds that the consumer waited while requests ran, and the bytes that came meanwhile. */
+  #stall = { waited: 0, bytes: 0 };
   #leave = () => {
   };
   #state = { kind: "running" };
@@ -44466,6 +44471,7 @@ var Scheduler = class {
   }
   received(request2, fresh) {
     this.#window.keep(fresh);
+    this.#stall.bytes += fresh;
     this.servedBy.add(request2.state.mirror);
     const { segment } = request2;
     if (segment.complete) {
@@ -44541,7 +44547,7 @@ var Scheduler = class {
     if (this.#state.kind !== "running" || this.#requests.size > 0 || this.#window.complete) return;
     const usable = this.#mirrors.filter(({ use }) => use.kind !== "none");
     const soonest = Math.min(...usable.map(({ mirror }) => this.pool.availableAt(mirror)));
-    if (soonest <= this.pool.clock.now() + LONGEST_WAIT) return;
+    if (soonest <= this.pool.clock.now() + LONGEST_WAIT - this.#idle) return;
     const errors = this.#mirrors.map(({ mirror, lastError }) => [mirror, lastError]);
     this.fail(unreachable(this.path, errors));
   }
@@ -44597,7 +44603,24 @@ var Scheduler = class {
       });
       this.#step();
       if (this.#state.kind === "running") this.#race();
+      this.#checkStall();
     }
+  }
+  /** Ends a download that goes on for ever because now and then a request brings a few bytes. */
+  #checkStall() {
+    if (this.#requests.size === 0) this.#idle += TICK;
+    if (this.#requests.size === 0 || this.#waiting.size === 0) return;
+    const longest = LONGEST_STALL * this.pool.idleTimeout;
+    this.#stall.waited += TICK;
+    if (this.#stall.bytes >= LEAST_RATE * longest / 1e3) this.#stall = { waited: 0, bytes: 0 };
+    if (this.#stall.waited < longest) return;
+    const slow = `only ${this.#stall.bytes} bytes in ${longest / 1e3} s from all mirrors`;
+    this.fail(
+      unreachable(
+        this.path,
+        this.#mirrors.map(({ mirror, lastError }) => [mirror, lastError ?? slow])
+      )
+    );
   }
   #stop(state, reason2) {
     this.#state = state;
@@ -44809,12 +44832,14 @@ var FileFetch = class {
   #read;
   #outcomes = /* @__PURE__ */ new Map();
   #transfers = /* @__PURE__ */ new Set();
+  #began;
   #result;
   constructor(pool, path2, options3, read2) {
     this.#pool = pool;
     this.#path = path2;
     this.#options = options3;
     this.#read = read2;
+    this.#began = pool.clock.now();
   }
   async run() {
     const { signal } = this.#options;
@@ -44881,10 +44906,10 @@ var FileFetch = class {
   /** Whether nothing runs and no mirror can be asked in good time. */
   #isOver() {
     if (this.#transfers.size > 0) return false;
-    const refused2 = [...this.#outcomes.values()].some(({ kind }) => kind === "refused");
-    const longest = refused2 ? LONGEST_WAIT_FOR_BETTER : LONGEST_WAIT2;
+    const answered = [...this.#outcomes.values()].some(({ kind }) => kind !== "failed");
+    const longest = answered ? LONGEST_WAIT_FOR_BETTER : LONGEST_WAIT2;
     const soonest = Math.min(...this.#candidates().map((one2) => this.#pool.availableAt(one2)));
-    return soonest > this.#now() + longest;
+    return soonest > Math.min(this.#now() + longest, this.#began + LONGEST_WAIT2);
   }
   #wakeAt() {
     const now = this.#now();
@@ -45028,6 +45053,29 @@ function withoutBody(status, mirror, url3) {
 function compare(one2, other) {
   const at3 = one2.findIndex((value, index2) => value !== other[index2]);
   return at3 === -1 ? 0 : one2[at3] - other[at3];
+}
+
+// src/platform/http.ts
+async function readBody(body, limits) {
+  const { bytes: bytes2, time: time2, exceeded } = limits;
+  const over = new AbortController();
+  time2?.clock.sleep(time2.milliseconds, over.signal).then(
+    () => body.destroy(exceeded(`took longer than ${time2.milliseconds / 1e3} s`)),
+    () => {
+    }
+  );
+  const chunks = [];
+  let size2 = 0;
+  try {
+    for await (const chunk of body) {
+      size2 += chunk.length;
+      if (size2 > bytes2) throw exceeded(`has more than ${bytes2} bytes`);
+      chunks.push(chunk);
+    }
+  } finally {
+    over.abort();
+  }
+  return Buffer.concat(chunks);
 }
 
 // node_modules/openpgp/dist/node/openpgp.mjs
@@ -71052,16 +71100,8 @@ var SignatureVerifier = class _SignatureVerifier {
       { signal, notFound: "all" },
       async ({ status, url: url3, body }) => {
         if (status !== 200) return void 0;
-        const chunks = [];
-        let size2 = 0;
-        for await (const chunk of body) {
-          chunks.push(chunk);
-          size2 += chunk.length;
-          if (size2 > MOST_KEY_BYTES) {
-            throw new Failure("bad-repository", `The key file ${url3} is too large to be one.`);
-          }
-        }
-        return { name: url3, bytes: Buffer.concat(chunks) };
+        const exceeded = (why) => new Failure("bad-repository", `The key file ${url3} ${why}.`);
+        return { name: url3, bytes: await readBody(body, { bytes: MOST_KEY_BYTES, exceeded }) };
       }
     );
   }
@@ -77726,6 +77766,7 @@ function paholeCores({ working, waiting }, cores) {
 }
 
 // src/jobs/make-btf/build-kernels.ts
+var MOST_NETWORK_FAILURES = 5;
 async function buildKernels(context2, kernels3, { output, concurrency, cores }, progress) {
   const { clock } = context2.platform;
   const { interrupted, stop } = context2;
@@ -77737,6 +77778,7 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores }, 
   };
   let working = 0;
   let waiting = kernels3.length;
+  let networkFailures = 0;
   const attempt = async (kernel) => {
     const started = clock.now();
     const seconds2 = () => Math.round(clock.now() - started) / 1e3;
@@ -77763,12 +77805,23 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores }, 
       throw error2;
     }
   };
+  const count2 = (result) => {
+    if (result.state === "skipped") return;
+    const failed3 = result.state === "failed" && result.record.reason === "network";
+    networkFailures = failed3 ? networkFailures + 1 : 0;
+    if (networkFailures !== MOST_NETWORK_FAILURES || waiting === 0) return;
+    progress.warn(
+      `${MOST_NETWORK_FAILURES} kernels in a row could not be downloaded: ${waiting} more are not tried.`
+    );
+  };
   const work = async (kernel) => {
-    if (interrupted.aborted) return void 0;
+    if (interrupted.aborted || networkFailures >= MOST_NETWORK_FAILURES) return void 0;
     waiting -= 1;
     working += 1;
     try {
-      return await attempt(kernel);
+      const result = await attempt(kernel);
+      count2(result);
+      return result;
     } catch (error2) {
       stop(error2);
       return void 0;
@@ -80766,17 +80819,18 @@ var COLUMNS = [
   { title: "BTF", align: "right" },
   { title: "packed", align: "right" }
 ];
-function buildOutcome(results, problems, output) {
+function buildOutcome(results, notTried, problems, output) {
   const count2 = (state) => results.filter((result) => result.state === state).length;
   const counts = { built: count2("built"), failed: count2("failed"), skipped: count2("skipped") };
   const document4 = {
     ...counts,
     output,
+    notTried,
     kernels: results.map(({ state, seconds: time2, record: record2 }) => ({ state, seconds: time2, record: record2 })),
     troubles: problems
   };
   const rows = results.map(row);
-  const sentence = describe2(counts, problems.length, output);
+  const sentence = describe2({ ...counts, notTried }, problems.length, output);
   const failed3 = results.flatMap((result) => result.state === "failed" ? [result.record] : []);
   const lines = [
     ...failed3.map(({ uname: uname2, message }) => `${uname2}: ${message}
@@ -80816,12 +80870,14 @@ function row(result) {
   const state = result.state === "skipped" ? "there already" : "built";
   return [record2.uname, state, time2, bytes(vmlinux.size), bytes(btf.size), bytes(tarball.size)];
 }
-function describe2({ built: built2, failed: failed3, skipped }, problems, output) {
+function describe2(counts, problems, output) {
+  const { built: built2, failed: failed3, skipped, notTried } = counts;
   if (built2 + failed3 + skipped + problems === 0) return "There is nothing to build.";
   const parts = [
     `${built2} built`,
     ...skipped > 0 ? [`${skipped} there already`] : [],
     ...failed3 > 0 ? [`${failed3} failed`] : [],
+    ...notTried > 0 ? [`${notTried} not tried because the network failed`] : [],
     ...problems > 0 ? [counted(problems, "problem")] : []
   ];
   return `${parts.join(", ")}; in ${output}.`;
@@ -81904,29 +81960,6 @@ function validateConcurrency(concurrency) {
   if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
     throw new TypeError("Expected `concurrency` to be a number from 1 and up");
   }
-}
-
-// src/platform/http.ts
-async function readBody(body, limits) {
-  const { bytes: bytes2, time: time2, exceeded } = limits;
-  const over = new AbortController();
-  time2?.clock.sleep(time2.milliseconds, over.signal).then(
-    () => body.destroy(exceeded(`took longer than ${time2.milliseconds / 1e3} s`)),
-    () => {
-    }
-  );
-  const chunks = [];
-  let size2 = 0;
-  try {
-    for await (const chunk of body) {
-      size2 += chunk.length;
-      if (size2 > bytes2) throw exceeded(`has more than ${bytes2} bytes`);
-      chunks.push(chunk);
-    }
-  } finally {
-    over.abort();
-  }
-  return Buffer.concat(chunks);
 }
 
 // src/rpmmd/page.ts
@@ -90863,7 +90896,8 @@ var build = defineCommand({
     const output = resolve4(options3.output);
     const { kernels: kernels3, mirrors } = plan2;
     const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3) };
-    return buildOutcome(await runBuild(platform4, request2, progress), problems, output);
+    const results = await runBuild(platform4, request2, progress);
+    return buildOutcome(results, kernels3.length - results.length, problems, output);
   }
 });
 
@@ -93641,19 +93675,8 @@ function rawFiles({ http, clock, interrupted }, root) {
   const pool = new MirrorPool([root], { http, clock, random: Math.random });
   return (path2) => fetchFile(pool, path2, { signal: interrupted }, async ({ status, body }) => {
     if (status !== 200) return void 0;
-    const chunks = [];
-    let length = 0;
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > MOST_BYTES2) {
-        throw new Failure(
-          "bad-archive",
-          `${path2} of ${addressText(root)} is larger than ${MOST_BYTES2} bytes.`
-        );
-      }
-    }
-    const content = Buffer.concat(chunks);
+    const exceeded = (why) => new Failure("bad-archive", `${path2} of ${addressText(root)} ${why}.`);
+    const content = await readBody(body, { bytes: MOST_BYTES2, exceeded });
     if (/^\s*</.test(content.toString("latin1", 0, 100))) {
       throw new Failure(
         "network",

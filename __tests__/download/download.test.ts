@@ -257,6 +257,25 @@ test('an empty file needs no request', async () => {
   expect(field.servers[0]?.asked).toHaveLength(0);
 });
 
+test('a mirror that always asks for five minutes is waited for ten in all', async () => {
+  const pool = await field.mirrors([
+    { misdeed: always({ kind: 'status', status: 503, retryAfter: '300' }) },
+  ]);
+  const began = field.clock.now();
+  await expect(fetched(pool)).rejects.toThrow('status 503');
+  expect(field.clock.now() - began).toBeLessThan(650_000);
+});
+
+test('a mirror of which few requests in a hundred bring anything is given up by name', async () => {
+  const crawl = { kind: 'slow', bytesPerSecond: 100 } as const;
+  const pool = await field.mirrors([
+    { misdeed: (_, at) => (at % 12 === 0 ? { kind: 'none' } : crawl) },
+  ]);
+  const began = field.clock.now();
+  await expect(fetched(pool)).rejects.toMatchObject({ reason: 'network' });
+  expect(field.clock.now() - began).toBeLessThan(120_000);
+});
+
 test('a mirror that asks for patience gets it, and is waited for', async () => {
   const busy = { kind: 'status', status: 429, retryAfter: '30' } as const;
   const pool = await field.mirrors([{ misdeed: (_, at) => (at < 4 ? busy : { kind: 'none' }) }]);

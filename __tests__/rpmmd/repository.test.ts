@@ -124,7 +124,7 @@ test.each<Misdeed>([
   async (misdeed) => {
     const began = field.clock.now();
     expect(await read(primaryFails(misdeed), {})).toEqual(found);
-    expect(field.clock.now() - began).toBeLessThan(5000);
+    expect(field.clock.now() - began).toBeLessThan(20_000);
     expect(asked(1, primaryPath)).toBe(1);
   },
 );

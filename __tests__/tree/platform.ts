@@ -9,7 +9,7 @@ export function fastPlatform(changes: Partial<Platform> = {}): Platform {
   const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
   return {
     env: process.env,
-    clock: fastClock(100),
+    clock: fastClock(25),
     http: undiciHttp({}),
     programs: systemPrograms(process.env),
     stdout: nowhere(),

@@ -13,9 +13,13 @@ const COLUMNS = [
   { title: 'packed', align: 'right' },
 ] as const;
 
-/** The report of a build: a table row for each kernel, and the records as JSON. */
+/**
+ * The report of a build: a table row for each kernel, and the records as JSON. `notTried`: kernels that were left
+ * out because the network failed for those before them.
+ */
 export function buildOutcome(
   results: readonly KernelResult[],
+  notTried: number,
   problems: readonly PlanProblem[],
   output: string,
 ): Outcome {
@@ -25,11 +29,12 @@ export function buildOutcome(
   const document = {
     ...counts,
     output,
+    notTried,
     kernels: results.map(({ state, seconds: time, record }) => ({ state, seconds: time, record })),
     troubles: problems,
   };
   const rows = results.map(row);
-  const sentence = describe(counts, problems.length, output);
+  const sentence = describe({ ...counts, notTried }, problems.length, output);
   const failed = results.flatMap((result) => (result.state === 'failed' ? [result.record] : []));
   const lines = [
     ...failed.map(({ uname, message }) => `${uname}: ${message}\n`),
@@ -64,15 +69,17 @@ function row(result: KernelResult): string[] {
 }
 
 function describe(
-  { built, failed, skipped }: Readonly<Record<'built' | 'failed' | 'skipped', number>>,
+  counts: Readonly<Record<'built' | 'failed' | 'skipped' | 'notTried', number>>,
   problems: number,
   output: string,
 ): string {
+  const { built, failed, skipped, notTried } = counts;
   if (built + failed + skipped + problems === 0) return 'There is nothing to build.';
   const parts = [
     `${built} built`,
     ...(skipped > 0 ? [`${skipped} there already`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(notTried > 0 ? [`${notTried} not tried because the network failed`] : []),
     ...(problems > 0 ? [counted(problems, 'problem')] : []),
   ];
   return `${parts.join(', ')}; in ${output}.`;

@@ -86,6 +86,7 @@ export const build = defineCommand({
     const output = resolve(options.output);
     const { kernels, mirrors } = plan;
     const request = { kernels, output, mirrors, ...toBuildRequest(options) };
-    return buildOutcome(await runBuild(platform, request, progress), problems, output);
+    const results = await runBuild(platform, request, progress);
+    return buildOutcome(results, kernels.length - results.length, problems, output);
   },
 });

@@ -33,9 +33,9 @@ export interface FetchFileOptions {
 
 /** Times that each mirror is asked. */
 const TRIES = 4;
-/** The longest wait for a mirror that says when to come back, in milliseconds. */
+/** The longest that a file waits in all for mirrors that say when to come back, in milliseconds. */
 const LONGEST_WAIT = 10 * 60_000;
-/** The same where another mirror gave the file, but with content that was refused. */
+/** The same where another mirror does not have the file, or has content that was refused. */
 const LONGEST_WAIT_FOR_BETTER = 30_000;
 /** A transfer that takes longer, and is slower than this, gets a rival on another mirror. */
 const RACE_AFTER = 2000;
@@ -98,6 +98,7 @@ class FileFetch<Value> {
   readonly #read: (response: FileResponse) => Promise<Value>;
   readonly #outcomes = new Map<Mirror, MirrorOutcome>();
   readonly #transfers = new Set<Transfer>();
+  readonly #began: number;
   #result: Result<Value> | undefined;
 
   constructor(
@@ -110,6 +111,7 @@ class FileFetch<Value> {
     this.#path = path;
     this.#options = options;
     this.#read = read;
+    this.#began = pool.clock.now();
   }
 
   async run(): Promise<Value> {
@@ -191,10 +193,10 @@ class FileFetch<Value> {
   /** Whether nothing runs and no mirror can be asked in good time. */
   #isOver(): boolean {
     if (this.#transfers.size > 0) return false;
-    const refused = [...this.#outcomes.values()].some(({ kind }) => kind === 'refused');
-    const longest = refused ? LONGEST_WAIT_FOR_BETTER : LONGEST_WAIT;
+    const answered = [...this.#outcomes.values()].some(({ kind }) => kind !== 'failed');
+    const longest = answered ? LONGEST_WAIT_FOR_BETTER : LONGEST_WAIT;
     const soonest = Math.min(...this.#candidates().map((one) => this.#pool.availableAt(one)));
-    return soonest > this.#now() + longest;
+    return soonest > Math.min(this.#now() + longest, this.#began + LONGEST_WAIT);
   }
 
   #wakeAt(): number {

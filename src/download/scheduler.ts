@@ -1,4 +1,5 @@
 import type { Mirror, MirrorPool } from './mirrors.ts';
+import { LEAST_RATE } from './request.ts';
 import { TOO_SLOW, unreachable } from './response.ts';
 import {
   MirrorState,
@@ -13,11 +14,13 @@ import { Window } from './window.ts';
 const TICK = 500;
 /** So many bytes show that a mirror serves, even if the request broke in the end. */
 const PROGRESS = 64 * 1024;
-/** The longest wait for a mirror that says when to come back, in milliseconds. */
+/** The longest that a download waits in all for mirrors that say when to come back, in milliseconds. */
 const LONGEST_WAIT = 10 * 60_000;
 /** A request has so many milliseconds before another may race it, and must then be this much slower. */
 const RACE_AFTER = 2000;
 const WORTH_A_RACE = { times: 2, plus: 1000 };
+/** So many idle timeouts of waiting, with fewer bytes than the least rate brings, end a download. */
+const LONGEST_STALL = 4;
 /** A mirror whose request was overtaken by one so many times as fast is left alone for a while. */
 const LOST_BY_FAR = 8;
 
@@ -46,6 +49,10 @@ export class Scheduler implements SegmentOwner {
   /** Those that wait for bytes or for room. */
   readonly #waiting = new Set<() => void>();
   readonly #over = new AbortController();
+  /** Milliseconds without any request. */
+  #idle = 0;
+  /** Milliseconds that the consumer waited while requests ran, and the bytes that came meanwhile. */
+  #stall = { waited: 0, bytes: 0 };
   #leave: () => void = () => {};
   #state: State = { kind: 'running' };
 
@@ -98,6 +105,7 @@ export class Scheduler implements SegmentOwner {
 
   received(request: SegmentRequest, fresh: number): void {
     this.#window.keep(fresh);
+    this.#stall.bytes += fresh;
     this.servedBy.add(request.state.mirror);
     const { segment } = request;
     if (segment.complete) {
@@ -184,7 +192,7 @@ export class Scheduler implements SegmentOwner {
     if (this.#state.kind !== 'running' || this.#requests.size > 0 || this.#window.complete) return;
     const usable = this.#mirrors.filter(({ use }) => use.kind !== 'none');
     const soonest = Math.min(...usable.map(({ mirror }) => this.pool.availableAt(mirror)));
-    if (soonest <= this.pool.clock.now() + LONGEST_WAIT) return;
+    if (soonest <= this.pool.clock.now() + LONGEST_WAIT - this.#idle) return;
     const errors = this.#mirrors.map(({ mirror, lastError }) => [mirror, lastError] as const);
     this.fail(unreachable(this.path, errors));
   }
@@ -244,7 +252,25 @@ export class Scheduler implements SegmentOwner {
       await this.pool.clock.sleep(TICK, this.#over.signal).catch(() => {});
       this.#step();
       if (this.#state.kind === 'running') this.#race();
+      this.#checkStall();
     }
+  }
+
+  /** Ends a download that goes on for ever because now and then a request brings a few bytes. */
+  #checkStall(): void {
+    if (this.#requests.size === 0) this.#idle += TICK;
+    if (this.#requests.size === 0 || this.#waiting.size === 0) return;
+    const longest = LONGEST_STALL * this.pool.idleTimeout;
+    this.#stall.waited += TICK;
+    if (this.#stall.bytes >= (LEAST_RATE * longest) / 1000) this.#stall = { waited: 0, bytes: 0 };
+    if (this.#stall.waited < longest) return;
+    const slow = `only ${this.#stall.bytes} bytes in ${longest / 1000} s from all mirrors`;
+    this.fail(
+      unreachable(
+        this.path,
+        this.#mirrors.map(({ mirror, lastError }) => [mirror, lastError ?? slow] as const),
+      ),
+    );
   }
 
   #stop(state: State, reason: unknown): void {

@@ -4,6 +4,7 @@ import { fetchFile } from '../../download/fetch-file.ts';
 import { MirrorPool } from '../../download/mirrors.ts';
 import { describe, Failure } from '../../failure.ts';
 import { addressText } from '../../names.ts';
+import { readBody } from '../../platform/http.ts';
 import type { Platform } from '../../platform/platform.ts';
 
 type ReaderPlatform = Pick<Platform, 'env' | 'programs' | 'http' | 'clock' | 'interrupted'>;
@@ -64,19 +65,9 @@ function rawFiles(
   return (path) =>
     fetchFile(pool, path, { signal: interrupted }, async ({ status, body }) => {
       if (status !== 200) return undefined;
-      const chunks: Buffer[] = [];
-      let length = 0;
-      for await (const chunk of body) {
-        chunks.push(chunk as Buffer);
-        length += (chunk as Buffer).length;
-        if (length > MOST_BYTES) {
-          throw new Failure(
-            'bad-archive',
-            `${path} of ${addressText(root)} is larger than ${MOST_BYTES} bytes.`,
-          );
-        }
-      }
-      const content = Buffer.concat(chunks);
+      const exceeded = (why: string) =>
+        new Failure('bad-archive', `${path} of ${addressText(root)} ${why}.`);
+      const content = await readBody(body, { bytes: MOST_BYTES, exceeded });
       // Neither a catalog nor a tarball starts like a web page.
       if (/^\s*</.test(content.toString('latin1', 0, 100))) {
         throw new Failure(

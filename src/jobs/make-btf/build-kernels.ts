@@ -15,6 +15,9 @@ export type KernelResult =
   | { readonly state: 'built' | 'skipped'; readonly record: KernelRecord; readonly seconds: number }
   | { readonly state: 'failed'; readonly record: FailureRecord; readonly seconds: number };
 
+/** Kernels that fail for the network one after the other before the run gives up. */
+const MOST_NETWORK_FAILURES = 5;
+
 export interface BuildSettings {
   /** The folder for tarballs and records. */
   readonly output: string;
@@ -27,6 +30,7 @@ export interface BuildSettings {
 /**
  * Builds the BTF of each kernel, several at a time, and writes tarball and record as soon as a kernel is finished.
  * Kernels that an earlier run finished are skipped; a kernel that fails does not stop the others.
+ * When five in a row cannot be downloaded, those that are not begun are not tried, and have no result.
  * Results have the order of `kernels`. Rejects with the reason of an interruption, and when the output cannot be
  * written: then the other kernels are stopped first, and leave no record.
  */
@@ -46,6 +50,7 @@ export async function buildKernels(
   };
   let working = 0;
   let waiting = kernels.length;
+  let networkFailures = 0;
 
   const attempt = async (kernel: KernelPackage): Promise<KernelResult> => {
     const started = clock.now();
@@ -75,13 +80,26 @@ export async function buildKernels(
     }
   };
 
+  /** Counts the failures in a row for the network; a kernel whose package came ends the row. */
+  const count = (result: KernelResult) => {
+    if (result.state === 'skipped') return;
+    const failed = result.state === 'failed' && result.record.reason === 'network';
+    networkFailures = failed ? networkFailures + 1 : 0;
+    if (networkFailures !== MOST_NETWORK_FAILURES || waiting === 0) return;
+    progress.warn(
+      `${MOST_NETWORK_FAILURES} kernels in a row could not be downloaded: ${waiting} more are not tried.`,
+    );
+  };
+
   /** Never rejects, so that all kernels have ended when `pMap` resolves. */
   const work = async (kernel: KernelPackage): Promise<KernelResult | undefined> => {
-    if (interrupted.aborted) return undefined;
+    if (interrupted.aborted || networkFailures >= MOST_NETWORK_FAILURES) return undefined;
     waiting -= 1;
     working += 1;
     try {
-      return await attempt(kernel);
+      const result = await attempt(kernel);
+      count(result);
+      return result;
     } catch (error) {
       stop(error);
       return undefined;

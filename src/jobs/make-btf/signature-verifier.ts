@@ -3,6 +3,7 @@ import type { Verification } from '../../archive/record.ts';
 import { fetchFile } from '../../download/fetch-file.ts';
 import type { MirrorPool } from '../../download/mirrors.ts';
 import { describe, Failure } from '../../failure.ts';
+import { readBody } from '../../platform/http.ts';
 import type { Platform } from '../../platform/platform.ts';
 import {
   asFingerprint,
@@ -116,16 +117,9 @@ export class SignatureVerifier {
       { signal, notFound: 'all' },
       async ({ status, url, body }) => {
         if (status !== 200) return undefined;
-        const chunks: Buffer[] = [];
-        let size = 0;
-        for await (const chunk of body) {
-          chunks.push(chunk as Buffer);
-          size += (chunk as Buffer).length;
-          if (size > MOST_KEY_BYTES) {
-            throw new Failure('bad-repository', `The key file ${url} is too large to be one.`);
-          }
-        }
-        return { name: url, bytes: Buffer.concat(chunks) };
+        const exceeded = (why: string) =>
+          new Failure('bad-repository', `The key file ${url} ${why}.`);
+        return { name: url, bytes: await readBody(body, { bytes: MOST_KEY_BYTES, exceeded }) };
       },
     );
   }
