@@ -23,23 +23,23 @@ import {
 
 export interface KernelQuery {
   readonly source: Source;
-  /** Roots of the mirrors to ask, best first; none for those of the source. */
+  /** Root URLs of mirrors, in the order in which they are asked; empty for the mirrors of the source. */
   readonly mirrors: readonly string[];
-  /** Globs; none for all. */
+  /** Globs; an empty list selects all. */
   readonly releases: readonly string[];
   readonly arches: readonly string[];
-  /** Globs on `uname -r` or the NVRA; none for all. */
+  /** Globs on `uname -r` or the NVRA; an empty list selects all. */
   readonly kernels: readonly string[];
-  /** Globs; none for the source's first flavour. */
+  /** Globs; an empty list selects the source's first flavour. */
   readonly flavours: readonly string[];
   readonly cache: MetadataCache;
 }
 
 export interface Discovery {
-  /** In rpm's order of their versions. */
+  /** Sorted by version, as rpm compares them. */
   readonly kernels: readonly KernelPackage[];
   readonly problems: readonly Problem[];
-  /** Repositories that were read, and the packages of all kinds in them. */
+  /** Number of repositories that were read, and of all packages in them. */
   readonly repositories: number;
   readonly packages: number;
   /** Root URLs of the mirrors that were asked, in their order. */
@@ -47,10 +47,10 @@ export interface Discovery {
 }
 
 /**
- * Every kernel that the mirrors publish and the query wants. A repository that is not there is
- * nothing; one that is broken on every mirror is a problem of its own. Rejects with `not-found` for
- * a release, architecture or flavour that does not exist, with `bad-repository` for a mirror that
- * is no tree of this distribution, and when nothing at all could be read.
+ * Finds every kernel that the mirrors publish and the query selects. A repository that does not exist is
+ * skipped; one that is broken on every mirror is a problem, and the others are read. Rejects with `not-found`
+ * for a release, architecture, flavour or kernel that does not exist, with `bad-repository` for a mirror that
+ * has another tree, and with the first problem when no repository could be read.
  */
 export async function findKernels(
   platform: Platform,

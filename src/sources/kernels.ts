@@ -19,11 +19,11 @@ import type { Source } from './source.ts';
 import { keyPathBelow } from './template.ts';
 import { compareEvr, type Evr } from './version.ts';
 
-/** One kernel that a distribution publishes: everything that building its BTF takes, the mirror aside. */
+/** One kernel that a distribution publishes: everything that a build needs to know, except the mirror. */
 export interface KernelPackage {
   readonly distribution: DistributionId;
   readonly versionId: VersionId;
-  /** Every release that lists this package, oldest name first; the first is where it was found. */
+  /** Every release that lists this package, sorted by folder; the first is where it was found. */
   readonly releases: readonly [Release, ...Release[]];
   readonly arch: Arch;
   readonly flavour: string;
@@ -35,20 +35,20 @@ export interface KernelPackage {
   readonly vmlinuxPath: string;
   /** Where vmlinux is if it is not at `vmlinuxPath`, in the order to look; absent where there is one path only. */
   readonly otherVmlinuxPaths?: readonly string[];
-  /** Of the .rpm file, bytes. */
+  /** Size of the .rpm file, bytes. */
   readonly size: number;
   readonly checksum: Checksum;
   /** `header`: the checksum is that of the package's header; no repository metadata promises the whole file. */
   readonly checksumOf?: 'header';
   /** When it was built, seconds since 1970. */
   readonly builtAt: number;
-  /** Where these very bytes are, relative to the root of any mirror; the first is as good as the others. */
+  /** Paths of this package, with the same bytes, below the root of any mirror. */
   readonly locations: readonly [string, ...string[]];
-  /** Where the key files of its repositories are, relative to the root; none where nothing is signed. */
+  /** Paths of the key files of its repositories, below the root of a mirror; empty where packages are not signed. */
   readonly keyPaths: readonly string[];
   /** What to try if the mirrors do not have the bytes of this package; absent where all repositories list the same. */
   readonly alternatives?: readonly PackageAlternative[];
-  /** The fingerprints of the primary keys that may have signed it, upper-case hex; none where nothing is signed. */
+  /** Fingerprints of the primary keys that may sign it, upper-case hex; empty where packages are not signed. */
   readonly trustedKeys: readonly string[];
 }
 
@@ -58,14 +58,14 @@ export type PackageAlternative = Pick<
   'size' | 'checksum' | 'locations' | 'keyPaths'
 >;
 
-/** A part of the tree that cannot be used, while the others can. */
+/** A part of the tree that cannot be used; the rest can. */
 export interface Problem {
-  /** The repository's folder, or what was asked for, for a person. */
+  /** The folder of the repository, or the option, for messages. */
   readonly where: string;
   readonly failure: Failure;
 }
 
-/** The packages that one repository has under the source's names. */
+/** The packages of one repository that have a name the source gives. */
 export interface RepositoryPackages {
   readonly place: RepositoryPlace;
   /** Relative to the root. */
@@ -132,12 +132,12 @@ export function mergeKernels(
   return { kernels: [...kernels.values()].sort(byVersion), problems };
 }
 
-/** Oldest version first; architecture and name decide where the version is the same. */
+/** Oldest version first; then by NVRA. */
 export function byVersion(one: KernelPackage, two: KernelPackage): number {
   return compareEvr(one.evr, two.evr) || compareText(one.nvra, two.nvra);
 }
 
-/** Whether the kernel carries BTF of its own, as far as the source knows. */
+/** Whether the kernel carries embedded BTF, as the source file says. */
 export function carriesBtf(source: Source, kernel: KernelPackage): boolean {
   const embedded = source.flavours[kernel.flavour]?.embeddedBtf;
   if (!embedded?.arches.includes(kernel.arch)) return false;
