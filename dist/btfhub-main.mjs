@@ -95815,7 +95815,9 @@ var plan = defineCommand({
   }
 });
 function listDistributions() {
-  const distributions = builtInDistributions().map(({ key, source: source2 }) => ({
+  const rank = ({ key, source: source2 }) => key === "openEuler" ? 0 : source2.status === "confirmed" ? 1 : 2;
+  const sorted2 = builtInDistributions().toSorted((one2, two2) => rank(one2) - rank(two2));
+  const distributions = sorted2.map(({ key, source: source2 }) => ({
     key,
     id: source2.id,
     name: source2.name ?? source2.id,

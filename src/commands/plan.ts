@@ -3,7 +3,7 @@ import type { Counts, Plan, PlanRow } from '../jobs/plan/plan.ts';
 import { openProgress } from '../report/open.ts';
 import { type Column, markdownTable, textTable } from '../report/table.ts';
 import { bytes, counted } from '../report/units.ts';
-import { builtInDistributions } from '../sources/choose.ts';
+import { builtInDistributions, type Distribution } from '../sources/choose.ts';
 import { defineCommand, flag, number, type Outcome } from './command.ts';
 import { planOptions, toPlan } from './plan-options.ts';
 
@@ -48,7 +48,11 @@ export const plan = defineCommand({
 
 /** The source files that come with the program; those that are not confirmed are marked. */
 function listDistributions(): Outcome {
-  const distributions = builtInDistributions().map(({ key, source }) => ({
+  // openEuler first, then those that are offered by name.
+  const rank = ({ key, source }: Distribution) =>
+    key === 'openEuler' ? 0 : source.status === 'confirmed' ? 1 : 2;
+  const sorted = builtInDistributions().toSorted((one, two) => rank(one) - rank(two));
+  const distributions = sorted.map(({ key, source }) => ({
     key,
     id: source.id,
     name: source.name ?? source.id,
