@@ -19790,9 +19790,9 @@ var require_runtime_features = __commonJS({
       "node:worker_threads": () => __require("node:worker_threads"),
       "node:zlib": () => __require("node:zlib")
     };
-    function detectRuntimeFeatureByNodeModule(moduleName) {
+    function detectRuntimeFeatureByNodeModule(moduleName2) {
       try {
-        lazyLoaders[moduleName]();
+        lazyLoaders[moduleName2]();
         return true;
       } catch (err2) {
         if (err2.code !== "ERR_UNKNOWN_BUILTIN_MODULE" && err2.code !== "ERR_NO_CRYPTO") {
@@ -19801,8 +19801,8 @@ var require_runtime_features = __commonJS({
         return false;
       }
     }
-    function detectRuntimeFeatureByExportedProperty(moduleName, property) {
-      const module2 = lazyLoaders[moduleName]();
+    function detectRuntimeFeatureByExportedProperty(moduleName2, property) {
+      const module2 = lazyLoaders[moduleName2]();
       return typeof module2[property] !== "undefined";
     }
     var runtimeFeaturesByExportedProperty = (
@@ -19834,8 +19834,8 @@ var require_runtime_features = __commonJS({
         /** @type {RuntimeFeatureByExportedProperty} */
         feature
       )) {
-        const [moduleName, property] = exportedPropertyLookup[feature];
-        return detectRuntimeFeatureByExportedProperty(moduleName, property);
+        const [moduleName2, property] = exportedPropertyLookup[feature];
+        return detectRuntimeFeatureByExportedProperty(moduleName2, property);
       }
       throw new TypeError(`unknown feature: ${feature}`);
     }
@@ -29359,8 +29359,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile8, readFile: readFile20, mkdir: mkdir13 } = __require("node:fs/promises");
-    var { dirname: dirname12, resolve: resolve10 } = __require("node:path");
+    var { writeFile: writeFile8, readFile: readFile21, mkdir: mkdir13 } = __require("node:fs/promises");
+    var { dirname: dirname14, resolve: resolve10 } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -29561,7 +29561,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile20(resolve10(path2), "utf8");
+          const data = await readFile21(resolve10(path2), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             this.#snapshots.clear();
@@ -29591,7 +29591,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         const resolvedPath = resolve10(path2);
-        await mkdir13(dirname12(resolvedPath), { recursive: true });
+        await mkdir13(dirname14(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
@@ -42320,10 +42320,10 @@ function sizeOf(type, sizes, pointerSize) {
       return NONE;
   }
 }
-function checkMembers(type, sizeOf5) {
+function checkMembers(type, sizeOf6) {
   for (const [index2, member] of type.members.entries()) {
     const name = member.name === "" ? `member ${index2}` : `member '${member.name}'`;
-    const size2 = sizeOf5(member.type);
+    const size2 = sizeOf6(member.type);
     if (Number.isNaN(size2)) throw invalidType(type, `has the ${name}, whose type has no size`);
     if (size2 === UNKNOWN) continue;
     if (member.bitfieldSize > size2 * 8) {
@@ -42579,17 +42579,262 @@ function checkKernel(summary3, tasks, minimum) {
   );
 }
 
-// src/jobs/make-btf/run.ts
-import { availableParallelism as availableParallelism2 } from "node:os";
+// src/jobs/make-btf/modules.ts
+import { readFile, rm as rm2 } from "node:fs/promises";
+import { basename, dirname as dirname2, join as join2 } from "node:path";
 
-// src/toolchain/prepare.ts
-import { mkdtemp, rm as rm4 } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join as join6 } from "node:path";
+// src/btf/core/types.ts
+var RelocationError = class extends Error {
+  name = "Refusal";
+};
+var MAX_RESOLVE_DEPTH = 32;
+var TypeCache = class {
+  btf;
+  #pointerSize;
+  #decoded = /* @__PURE__ */ new Map();
+  /** eBPF's own pointers have 8 bytes; a kernel's as many as its `long`. */
+  constructor(btf, pointerSize = pointerSizeOf(btf)) {
+    this.btf = btf;
+    this.#pointerSize = pointerSize;
+  }
+  type(id) {
+    const known = this.#decoded.get(id);
+    if (known !== void 0) return known;
+    const type = this.btf.type(id);
+    this.#decoded.set(id, type);
+    return type;
+  }
+  /** The type behind typedefs, `const`, `volatile`, `restrict` and tags. */
+  skipModifiers(id) {
+    let type = this.type(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH * 4; step++) {
+      switch (type.kind) {
+        case "TYPEDEF":
+        case "CONST":
+        case "VOLATILE":
+        case "RESTRICT":
+        case "TYPE_TAG":
+          type = this.type(type.type);
+          break;
+        default:
+          return type;
+      }
+    }
+    throw new RelocationError(`type ${id} is behind too many others`);
+  }
+  /** Bytes of a value of the type (btf__resolve_size). */
+  sizeOf(id) {
+    let count2 = 1;
+    let type = this.skipModifiers(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
+      count2 *= type.length;
+      type = this.skipModifiers(type.type);
+    }
+    switch (type.kind) {
+      case "INT":
+      case "STRUCT":
+      case "UNION":
+      case "ENUM":
+      case "ENUM64":
+      case "FLOAT":
+      case "DATASEC":
+        return count2 * type.size;
+      case "PTR":
+        return count2 * this.#pointerSize;
+      default:
+        throw new RelocationError(`type ${id} (${type.kind} '${type.name}') has no size`);
+    }
+  }
+  /** The innermost element of an array of arrays; any other type itself. */
+  arrayElement(id) {
+    let type = this.skipModifiers(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
+      type = this.skipModifiers(type.type);
+    }
+    return type.id;
+  }
+};
+function essentialName(name) {
+  for (let at3 = name.length - 5; at3 >= 0; at3--) {
+    if (name[at3] !== "_" && name.startsWith("___", at3 + 1) && name[at3 + 4] !== "_") {
+      return name.slice(0, at3 + 1);
+    }
+  }
+  return name;
+}
+function sameKind(left, right) {
+  return left.kind === right.kind || isEnum(left) && isEnum(right);
+}
+function isEnum(type) {
+  return type.kind === "ENUM" || type.kind === "ENUM64";
+}
+function isComposite(type) {
+  return type.kind === "STRUCT" || type.kind === "UNION";
+}
 
-// src/platform/decompress.ts
-import { pipeline } from "node:stream";
-import zlib from "node:zlib";
+// src/btf/remap.ts
+function remapIds(type, to3) {
+  const element = (one2) => ({
+    ...one2,
+    type: to3(one2.type)
+  });
+  switch (type.kind) {
+    case "ARRAY":
+      return { ...type, type: to3(type.type), indexType: to3(type.indexType) };
+    case "STRUCT":
+    case "UNION":
+      return { ...type, members: type.members.map(element) };
+    case "FUNC_PROTO":
+      return { ...type, type: to3(type.type), parameters: type.parameters.map(element) };
+    case "DATASEC":
+      return { ...type, vars: type.vars.map(element) };
+    default:
+      return "type" in type ? { ...type, type: to3(type.type) } : type;
+  }
+}
+
+// src/btf/merge.ts
+function mergeModules(kernel, modules2) {
+  const base = new Btf(kernel);
+  const candidates = new Candidates();
+  candidates.add(base);
+  const strings = new StringTable(base);
+  const { types, typeBytes } = base.header;
+  const parts = [kernel.subarray(types, types + typeBytes)];
+  const names = [];
+  const excluded = [];
+  let lastId = base.lastId;
+  const sorted2 = modules2.toSorted((one2, two2) => one2.name < two2.name ? -1 : 1);
+  for (const { name, bytes: bytes2 } of sorted2) {
+    const module = new Btf(bytes2, base);
+    const fields = candidates.ambiguousWith(module);
+    if (fields.length > 0) {
+      excluded.push({ name, fields: fields.slice(0, MAX_FIELDS) });
+      continue;
+    }
+    candidates.add(module);
+    const shift = lastId - base.lastId;
+    const shifted = (id) => id > base.lastId ? id + shift : id;
+    const own = Array.from(module.types(), (type) => remapIds(type, shifted));
+    parts.push(writeTypes(own, strings, base.byteOrder));
+    names.push(name);
+    lastId += module.count;
+  }
+  return { btf: writeSections(parts, strings, base.byteOrder), modules: names, excluded };
+}
+var MAX_FIELDS = 10;
+var Candidates = class {
+  #byName = /* @__PURE__ */ new Map();
+  add(btf) {
+    for (const { key, candidate } of candidatesOf(btf)) {
+      const known = this.#byName.get(key);
+      if (known === void 0) this.#byName.set(key, [candidate]);
+      else known.push(candidate);
+    }
+  }
+  /** The fields that all earlier types of a name agree on, and one in this BTF does not. */
+  ambiguousWith(btf) {
+    const fields = /* @__PURE__ */ new Set();
+    for (const { key, name, candidate } of candidatesOf(btf)) {
+      const known = this.#byName.get(key) ?? [];
+      const differing = known.flatMap((one2) => [...differences(one2, candidate)]);
+      if (differing.length === 0) continue;
+      const already = new Set(
+        known.flatMap(
+          (one2, index2) => known.slice(index2 + 1).flatMap((other) => [...differences(one2, other)])
+        )
+      );
+      for (const field of differing) if (!already.has(field)) fields.add(`${name}${field}`);
+    }
+    return [...fields].sort();
+  }
+};
+function* candidatesOf(btf) {
+  const types = new TypeCache(btf);
+  for (let id = btf.firstId; id <= btf.lastId; id++) {
+    const kind = btf.kindOf(id);
+    const isCandidate = kind === "STRUCT" || kind === "UNION" || kind === "ENUM" || kind === "ENUM64" || kind === "TYPEDEF";
+    const name = isCandidate ? essentialName(btf.nameOf(id)) : "";
+    if (name === "") continue;
+    const key = `${kind === "ENUM64" ? "ENUM" : kind} ${name}`;
+    yield { key, name, candidate: { types, id } };
+  }
+}
+function differences(one2, other) {
+  const found = /* @__PURE__ */ new Set();
+  const left = one2.types.skipModifiers(one2.id);
+  const right = other.types.skipModifiers(other.id);
+  if (isEnum(left) && isEnum(right)) {
+    const values = /* @__PURE__ */ new Map();
+    for (const { name, value } of left.values) values.set(name, value);
+    for (const { name, value } of right.values) {
+      const known = values.get(name);
+      if (known !== void 0 && BigInt(known) !== BigInt(value)) found.add(`.${name}`);
+    }
+  }
+  if (isComposite(left) && isComposite(right)) {
+    compareComposites(
+      { types: one2.types, id: left.id },
+      { types: other.types, id: right.id },
+      "",
+      found
+    );
+  }
+  return found;
+}
+function compareComposites(one2, other, path2, found) {
+  if (one2.types === other.types && one2.id === other.id) return;
+  const [left, right] = [one2.types.type(one2.id), other.types.type(other.id)];
+  if (!isComposite(left) || !isComposite(right)) return;
+  if (left.size !== right.size) found.add(path2);
+  const fields = fieldsOf(one2);
+  for (const [name, theirs] of fieldsOf(other)) {
+    const ours = fields.get(name);
+    if (ours === void 0 || ours.kind !== theirs.kind) continue;
+    const place = `${path2}.${name}`;
+    if (ours.value !== theirs.value) found.add(place);
+    else if (ours.inner !== void 0 && theirs.inner !== void 0) {
+      compareComposites(
+        { types: one2.types, id: ours.inner },
+        { types: other.types, id: theirs.inner },
+        place,
+        found
+      );
+    }
+  }
+}
+function fieldsOf({ types, id }, bitOffset = 0) {
+  const fields = /* @__PURE__ */ new Map();
+  const composite = types.type(id);
+  if (!isComposite(composite)) return fields;
+  for (const member of composite.members) {
+    const start2 = bitOffset + member.bitOffset;
+    const type = types.skipModifiers(member.type);
+    if (member.name === "") {
+      for (const [name, field] of fieldsOf({ types, id: type.id }, start2)) fields.set(name, field);
+      continue;
+    }
+    const element = types.type(types.arrayElement(member.type));
+    const isSigned2 = element.kind === "INT" && element.encoding === "SIGNED";
+    const sizes = [sizeOf2(types, type.id), sizeOf2(types, element.id)];
+    fields.set(member.name, {
+      kind: `${type.kind === "ARRAY" ? "ARRAY of " : ""}${matchedKind(element)}`,
+      value: [start2, member.bitfieldSize, ...sizes, isSigned2].join(" "),
+      inner: isComposite(element) ? element.id : void 0
+    });
+  }
+  return fields;
+}
+function sizeOf2(types, id) {
+  try {
+    return types.sizeOf(id);
+  } catch {
+    return void 0;
+  }
+}
+function matchedKind(type) {
+  return isComposite(type) ? "STRUCT or UNION" : isEnum(type) ? "ENUM" : type.kind;
+}
 
 // src/names.ts
 var WORD = /^[0-9A-Za-z](?:[0-9A-Za-z._+~^-]*[0-9A-Za-z+])?$/;
@@ -42630,7 +42875,930 @@ function addressText(address) {
   return url3.href;
 }
 
+// src/rpm/corrupt.ts
+function corrupt(message) {
+  return new Failure(
+    "corrupt-package",
+    message,
+    "Download the package again; if it fails in the same way, the published copy is damaged: report it to its repository."
+  );
+}
+
+// src/rpm/header.ts
+import { isUtf8 } from "node:buffer";
+var MAGIC2 = 2393761793;
+var INTRO_SIZE = 16;
+var ENTRY_SIZE2 = 16;
+var REGION_SIZE = 16;
+var FIRST_TAG = 100;
+var MAX_VALUES = 1 << 18;
+var TYPE = {
+  char: 1,
+  int8: 2,
+  int16: 3,
+  int32: 4,
+  int64: 5,
+  string: 6,
+  binary: 7,
+  strings: 8,
+  i18n: 9
+};
+var BYTES_OF_NUMBER = /* @__PURE__ */ new Map([
+  [TYPE.char, 1],
+  [TYPE.int8, 1],
+  [TYPE.int16, 2],
+  [TYPE.int32, 4],
+  [TYPE.int64, 8]
+]);
+var HEADER = {
+  title: "header",
+  regionTag: 63,
+  maxEntries: 65535,
+  maxData: 64 * 1024 * 1024,
+  regionIsAll: true
+};
+var SIGNATURE_HEADER = {
+  title: "signature header",
+  regionTag: 62,
+  maxEntries: 32,
+  maxData: 64 * 1024 * 1024,
+  regionIsAll: false
+};
+function headerSize(intro, kind) {
+  if (intro.readUInt32BE(0) !== MAGIC2) {
+    throw corrupt(
+      `The ${kind.title} begins with ${intro.toString("hex", 0, 4)} instead of 8eade801.`
+    );
+  }
+  const entries = intro.readUInt32BE(8);
+  const data = intro.readUInt32BE(12);
+  if (entries === 0 || entries > kind.maxEntries) {
+    throw corrupt(
+      `The ${kind.title} says it has ${entries} entries; 1 to ${kind.maxEntries} are sane.`
+    );
+  }
+  if (data > kind.maxData) {
+    throw corrupt(
+      `The ${kind.title} says it has ${data} bytes of data; at most ${kind.maxData} are sane.`
+    );
+  }
+  return INTRO_SIZE + entries * ENTRY_SIZE2 + data;
+}
+var Header = class {
+  /** The header as it stands in the package, magic included: what digests and signatures are made of. */
+  bytes;
+  /** Whether a region spans it; packages of format 3 may have none. */
+  hasRegion;
+  #kind;
+  #data;
+  #entries = /* @__PURE__ */ new Map();
+  constructor(bytes2, kind) {
+    if (bytes2.length < INTRO_SIZE || headerSize(bytes2, kind) !== bytes2.length) {
+      throw corrupt(`The ${kind.title} is not as long as it says.`);
+    }
+    this.bytes = bytes2;
+    this.#kind = kind;
+    const entries = bytes2.readUInt32BE(8);
+    this.#data = bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE2);
+    this.hasRegion = bytes2.readUInt32BE(INTRO_SIZE) === kind.regionTag;
+    if (this.hasRegion) this.#checkRegion(entries);
+    for (let index2 = this.hasRegion ? 1 : 0; index2 < entries; index2++) {
+      this.#addEntry(INTRO_SIZE + index2 * ENTRY_SIZE2);
+    }
+  }
+  has(tag) {
+    return this.#entries.has(tag);
+  }
+  /** The one string of a tag; of a translated one, that of the C locale. */
+  string(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry === void 0) return void 0;
+    if (entry.type !== TYPE.string && entry.type !== TYPE.i18n)
+      throw this.#wrongType(tag, entry, "a string");
+    return text(this.#data.subarray(entry.offset, this.#endOfString(tag, entry.offset)));
+  }
+  /** All strings of a tag; none where the tag is missing. */
+  strings(tag) {
+    const entry = this.#list(tag);
+    if (entry === void 0) return [];
+    if (entry.type !== TYPE.strings && entry.type !== TYPE.string) {
+      throw this.#wrongType(tag, entry, "strings");
+    }
+    const strings = [];
+    let start2 = entry.offset;
+    for (let index2 = 0; index2 < entry.count; index2++) {
+      const end = this.#endOfString(tag, start2);
+      strings.push(text(this.#data.subarray(start2, end)));
+      start2 = end + 1;
+    }
+    return strings;
+  }
+  /** All numbers of a tag, unsigned as every one we read is; none where the tag is missing. */
+  numbers(tag) {
+    const entry = this.#list(tag);
+    if (entry === void 0) return [];
+    const width = BYTES_OF_NUMBER.get(entry.type);
+    if (width === void 0) throw this.#wrongType(tag, entry, "numbers");
+    return Array.from({ length: entry.count }, (_5, index2) => {
+      const at3 = entry.offset + index2 * width;
+      return width === 8 ? this.#long(tag, at3) : this.#data.readUIntBE(at3, width);
+    });
+  }
+  /** The first number of a tag. */
+  number(tag) {
+    return this.numbers(tag)[0];
+  }
+  binary(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry === void 0) return void 0;
+    if (entry.type !== TYPE.binary) throw this.#wrongType(tag, entry, "bytes");
+    return this.#data.subarray(entry.offset, entry.offset + entry.count);
+  }
+  #addEntry(at3) {
+    const tag = this.bytes.readUInt32BE(at3);
+    const type = this.bytes.readUInt32BE(at3 + 4);
+    const offset = this.bytes.readUInt32BE(at3 + 8);
+    const count2 = this.bytes.readUInt32BE(at3 + 12);
+    const { title } = this.#kind;
+    if (tag < FIRST_TAG)
+      throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
+    if (type < TYPE.char || type > TYPE.i18n)
+      throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
+    const width = BYTES_OF_NUMBER.get(type) ?? 1;
+    const fits = offset < this.#data.length && count2 <= (this.#data.length - offset) / width;
+    if (count2 === 0 || !fits || type === TYPE.string && count2 !== 1) {
+      throw corrupt(
+        `The ${title}'s tag ${tag} says it has ${count2} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
+      );
+    }
+    if (this.#entries.has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
+    this.#entries.set(tag, { type, offset, count: count2 });
+  }
+  /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
+  #checkRegion(entries) {
+    const { title, regionTag, regionIsAll } = this.#kind;
+    const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
+    const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
+    const isRegion = (type, count2) => type === TYPE.binary && count2 === REGION_SIZE;
+    if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
+      throw wrong("is not 16 bytes");
+    }
+    if (offset + REGION_SIZE > this.#data.length)
+      throw wrong(`has its trailer at ${offset}, beyond the data`);
+    const trailer = this.#data.subarray(offset, offset + REGION_SIZE);
+    const tag = trailer.readUInt32BE(0);
+    const knownTag = tag === regionTag || tag === 61 && !regionIsAll;
+    if (!knownTag || !isRegion(trailer.readUInt32BE(4), trailer.readUInt32BE(12))) {
+      throw wrong("has a broken trailer");
+    }
+    const spanned = -trailer.readInt32BE(8);
+    if (spanned <= 0 || spanned % ENTRY_SIZE2 !== 0 || spanned / ENTRY_SIZE2 > entries) {
+      throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE2}`);
+    }
+    const spansAll = spanned / ENTRY_SIZE2 === entries && offset + REGION_SIZE === this.#data.length;
+    if (regionIsAll && !spansAll) throw wrong("leaves out a part of it");
+  }
+  #list(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry !== void 0 && entry.count > MAX_VALUES) {
+      throw corrupt(
+        `The ${this.#kind.title}'s tag ${tag} has ${entry.count} values; at most ${MAX_VALUES} are sane.`
+      );
+    }
+    return entry;
+  }
+  #endOfString(tag, start2) {
+    const end = this.#data.indexOf(0, start2);
+    if (end < 0 || start2 >= this.#data.length) {
+      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has a string that does not end.`);
+    }
+    return end;
+  }
+  #long(tag, at3) {
+    const value = this.#data.readBigUInt64BE(at3);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has the absurd number ${value}.`);
+    }
+    return Number(value);
+  }
+  #wrongType(tag, entry, expected) {
+    return corrupt(
+      `The ${this.#kind.title}'s tag ${tag} has type ${entry.type} where ${expected} should be.`
+    );
+  }
+};
+function text(bytes2) {
+  return bytes2.toString(isUtf8(bytes2) ? "utf8" : "latin1");
+}
+function quoted(name) {
+  return `'${printable(name)}'`;
+}
+
+// src/rpm/tags.ts
+var TAG = {
+  name: 1e3,
+  version: 1001,
+  release: 1002,
+  epoch: 1003,
+  arch: 1022,
+  oldFileNames: 1027,
+  fileSizes: 1028,
+  fileModes: 1030,
+  fileDigests: 1035,
+  fileLinkTos: 1036,
+  fileFlags: 1037,
+  archiveSize: 1046,
+  fileDevices: 1095,
+  fileInodes: 1096,
+  dirIndexes: 1116,
+  baseNames: 1117,
+  dirNames: 1118,
+  payloadFormat: 1124,
+  payloadCompressor: 1125,
+  payloadFlags: 1126,
+  longFileSizes: 5008,
+  fileDigestAlgorithm: 5011,
+  payloadDigest: 5092,
+  payloadDigestAlgorithm: 5093,
+  payloadDigestUnpacked: 5097,
+  payloadSize: 5112,
+  payloadSizeUnpacked: 5113,
+  rpmFormat: 5114
+};
+var SIGNATURE_TAG = {
+  dsa: 267,
+  rsa: 268,
+  sha1: 269,
+  longSize: 270,
+  longArchiveSize: 271,
+  sha256: 273,
+  openpgp: 278,
+  sha3: 279,
+  size: 1e3,
+  pgp: 1002,
+  gpg: 1005,
+  archiveSize: 1007
+};
+var DIGEST_ALGORITHMS = /* @__PURE__ */ new Map([
+  [1, "md5"],
+  [2, "sha1"],
+  [8, "sha256"],
+  [9, "sha384"],
+  [10, "sha512"],
+  [11, "sha224"],
+  [12, "sha3-256"],
+  [14, "sha3-512"]
+]);
+
+// src/rpm/files.ts
+var MAX_PATH = 4096;
+var MAX_ALL_PATHS = 64 * 1024 * 1024;
+var FILE_FLAG_GHOST = 1 << 6;
+var KINDS2 = /* @__PURE__ */ new Map([
+  [32768, "file"],
+  [16384, "directory"],
+  [40960, "symlink"]
+]);
+function pathOfMember(name) {
+  return name.replace(/^\.?\/*/, "/");
+}
+function packageFiles(header, source2) {
+  const paths = filePaths(header, source2);
+  const list3 = (tag, values) => {
+    if (values.length !== paths.length) {
+      throw corrupt(
+        `The header lists ${paths.length} files, but its tag ${tag} has ${values.length} values.`
+      );
+    }
+    return values;
+  };
+  const numbers = (tag) => list3(tag, header.numbers(tag));
+  const sizesTag = header.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
+  const sizes = numbers(sizesTag);
+  const modes = numbers(TAG.fileModes);
+  const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
+  const digests = header.has(TAG.fileDigests) ? list3(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
+  const linkTos = header.has(TAG.fileLinkTos) ? list3(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
+  const algorithm = DIGEST_ALGORITHMS.get(header.number(TAG.fileDigestAlgorithm) ?? 1);
+  const files = paths.map((path2, index2) => {
+    const mode = modes[index2] ?? 0;
+    const kind = KINDS2.get(mode & 61440) ?? "other";
+    return {
+      index: index2,
+      path: path2,
+      kind,
+      mode,
+      size: sizes[index2] ?? 0,
+      digest: kind === "file" ? asDigest(digests[index2], algorithm, path2) : void 0,
+      linkTo: kind === "symlink" ? linkTos[index2] : void 0,
+      ghost: ((flags[index2] ?? 0) & FILE_FLAG_GHOST) !== 0,
+      links: [index2]
+    };
+  });
+  return withHardLinks(files, header);
+}
+function filePaths(header, source2) {
+  const namesTag = header.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
+  const names = header.strings(namesTag);
+  const paths = namesTag === TAG.oldFileNames ? names : joined(header, names);
+  const seen = /* @__PURE__ */ new Set();
+  let total = 0;
+  for (const path2 of paths) {
+    total += path2.length;
+    if (path2.length > MAX_PATH || total > MAX_ALL_PATHS)
+      throw corrupt("The header has file names of absurd length.");
+    checkPath(path2, source2);
+    if (seen.has(path2)) throw corrupt(`The header lists the file ${quoted(path2)} twice.`);
+    seen.add(path2);
+  }
+  return paths;
+}
+function joined(header, names) {
+  const folders = header.strings(TAG.dirNames);
+  const indexes = header.numbers(TAG.dirIndexes);
+  if (indexes.length !== names.length) {
+    throw corrupt(`The header lists ${names.length} files, but the folders of ${indexes.length}.`);
+  }
+  let total = 0;
+  return names.map((name, index2) => {
+    const folder2 = folders[indexes[index2] ?? -1];
+    if (folder2 === void 0) {
+      throw corrupt(
+        `The header puts the file ${quoted(name)} into folder ${indexes[index2]} of ${folders.length}.`
+      );
+    }
+    total += folder2.length + name.length;
+    if (total > MAX_ALL_PATHS) throw corrupt("The header has file names of absurd length.");
+    return folder2 + name;
+  });
+}
+function checkPath(path2, source2) {
+  const shaped = path2.startsWith("/") || source2 && path2 !== "" && !path2.includes("/");
+  if (!shaped || /(?:^|\/)\.\.(?:\/|$)/.test(path2)) {
+    throw corrupt(
+      `The header lists the file ${quoted(path2)}, which is not a path that a package may have.`
+    );
+  }
+}
+function asDigest(hex, algorithm, path2) {
+  if (!hex || algorithm === void 0) return void 0;
+  if (!/^(?:[0-9a-f]{2}){16,64}$/i.test(hex)) {
+    throw corrupt(`The header's digest of the file ${quoted(path2)} is no hexadecimal number.`);
+  }
+  return { algorithm, hex: hex.toLowerCase() };
+}
+function withHardLinks(files, header) {
+  const inodes = header.numbers(TAG.fileInodes);
+  const devices = header.numbers(TAG.fileDevices);
+  const names = /* @__PURE__ */ new Map();
+  for (const file of files) {
+    const inode = inodes[file.index];
+    if (file.kind !== "file" || file.ghost || !inode) continue;
+    const key = `${devices[file.index]}:${inode}`;
+    const known = names.get(key);
+    if (known === void 0) names.set(key, [file.index]);
+    else known.push(file.index);
+  }
+  const result = [...files];
+  for (const links of names.values()) {
+    if (links.length > 1) {
+      for (const index2 of links) result[index2] = { ...files[index2], links };
+    }
+  }
+  return result;
+}
+
+// src/sources/glob.ts
+var import_picomatch = __toESM(require_picomatch2(), 1);
+function selector(globs) {
+  if (globs.length === 0 || globs.includes("all")) return () => true;
+  const literal2 = new Set(globs);
+  const options3 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
+  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options3));
+  return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
+}
+function isGlob(word3) {
+  return word3 === "all" || /[*?[]/.test(word3);
+}
+
+// src/jobs/make-btf/run-pahole.ts
+import { rm } from "node:fs/promises";
+
+// src/btf/elf.ts
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+var SHT_NOBITS = 8;
+var SHT_NULL = 0;
+var SHN_XINDEX = 65535;
+var HEADER_SIZE2 = 64;
+var SECTION_SIZE = 64;
+var MAX_SECTIONS = 1e5;
+function bytesSource(name, bytes2) {
+  const buffer = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  const read2 = async (offset, length) => buffer.subarray(offset, offset + length);
+  return { name, size: buffer.length, read: read2 };
+}
+async function withFile(path2, use) {
+  let file;
+  try {
+    file = await open(path2, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error2) {
+    throw new Failure("not-found", `Cannot read ${path2}.`, "Is the path right?", error2);
+  }
+  try {
+    const facts = await file.stat();
+    if (!facts.isFile()) throw new Failure("not-found", `${path2} is not a regular file.`);
+    return await use(fileSource(path2, file, facts.size));
+  } finally {
+    await file.close();
+  }
+}
+function fileSource(name, file, size2) {
+  return {
+    name,
+    size: size2,
+    read: async (offset, length) => {
+      const buffer = Buffer.alloc(length);
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+        if (bytesRead === 0) throw new Failure("bad-elf", `${name} shrank while it was read.`);
+        done += bytesRead;
+      }
+      return buffer;
+    }
+  };
+}
+async function isElf(source2) {
+  return source2.size >= 4 && (await source2.read(0, 4)).toString("latin1") === "\x7FELF";
+}
+async function readElf(source2) {
+  const bad4 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
+  if (!await isElf(source2)) throw bad4("is not an ELF file");
+  if (source2.size < HEADER_SIZE2) throw bad4("ends within its ELF header");
+  const header = await source2.read(0, HEADER_SIZE2);
+  if (header[4] === 1) throw bad4("is a 32-bit ELF file, and only 64-bit ones are read");
+  const order = header[5];
+  if (header[4] !== 2 || order !== 1 && order !== 2) throw bad4("has a broken ELF header");
+  const byteOrder = order === 1 ? "little" : "big";
+  const fields = fieldsOf2(header, byteOrder);
+  const machine = fields.u16(18);
+  const table2 = fields.u64(40);
+  if (table2 === 0) return { byteOrder, machine, sections: [] };
+  if (fields.u16(58) !== SECTION_SIZE) throw bad4("has section headers of an unknown size");
+  if (!within(source2, table2, SECTION_SIZE)) throw bad4("has its section table outside of itself");
+  const first2 = fieldsOf2(await source2.read(table2, SECTION_SIZE), byteOrder);
+  const count2 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
+  const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
+  if (count2 > MAX_SECTIONS) throw bad4(`says it has ${count2} sections, which is absurd`);
+  if (!within(source2, table2, count2 * SECTION_SIZE)) {
+    throw bad4("has its section table outside of itself");
+  }
+  const entries = await source2.read(table2, count2 * SECTION_SIZE);
+  const unnamed = Array.from(
+    { length: count2 },
+    (_5, index2) => readSection(fieldsOf2(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
+  );
+  for (const section of unnamed) {
+    const empty2 = section.type === SHT_NOBITS || section.type === SHT_NULL;
+    if (!empty2 && !within(source2, section.offset, section.size)) {
+      throw bad4(`has its section ${section.index} outside of itself`);
+    }
+  }
+  const strings = unnamed[nameSection];
+  if (strings === void 0) throw bad4("has no names for its sections");
+  const names = await readSectionBytes(source2, strings, 16 * 1024 * 1024);
+  const sections = unnamed.map(({ nameOffset, ...section }) => {
+    const end = names.indexOf(0, nameOffset);
+    if (nameOffset >= names.length || end < 0)
+      throw bad4(`has no name for section ${section.index}`);
+    return { ...section, name: names.toString("latin1", nameOffset, end) };
+  });
+  return { byteOrder, machine, sections };
+}
+function findSection(elf, name) {
+  const stored = (section) => section.name === name && section.type !== SHT_NOBITS && section.size > 0;
+  return elf.sections.find(stored);
+}
+async function readSectionBytes(source2, section, limit) {
+  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
+  if (section.size > limit) {
+    const which2 = printable(section.name ?? `${section.index}`);
+    const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
+    throw new Failure("bad-elf", `Section ${which2} of ${source2.name} has ${sizes}.`);
+  }
+  return source2.read(section.offset, section.size);
+}
+function findDwarf(elf) {
+  return findSection(elf, ".debug_info") ?? findSection(elf, ".zdebug_info");
+}
+function hasDwarf(elf) {
+  return findDwarf(elf) !== void 0;
+}
+var SHF_COMPRESSED = 2048;
+function debugInfoOf(path2) {
+  return withFile(path2, async (source2) => {
+    const elf = await readElf(source2);
+    const section = findDwarf(elf);
+    if (section === void 0) return { size: 0, compressed: false };
+    const gnu = section.name === ".zdebug_info";
+    if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
+      return { size: section.size, compressed: false };
+    }
+    const header = await source2.read(section.offset, Math.min(section.size, 16));
+    if (header.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
+    const size2 = gnu ? fieldsOf2(header, "big").u64(4) : fieldsOf2(header, elf.byteOrder).u64(8);
+    return { size: size2, compressed: true };
+  });
+}
+var COMPRESSED_BY_ZSTD = 2;
+function dwarfFormOf(path2) {
+  return withFile(path2, async (source2) => {
+    const elf = await readElf(source2);
+    const section = findDwarf(elf);
+    if (section && (section.flags & SHF_COMPRESSED) !== 0) {
+      const header = await source2.read(section.offset, Math.min(section.size, 4));
+      const type = header.length === 4 ? fieldsOf2(header, elf.byteOrder).u32(0) : 0;
+      if (type === COMPRESSED_BY_ZSTD) return "zstd";
+    }
+    return findSection(elf, ".gnu_debugaltlink") ? "dwz" : "plain";
+  });
+}
+function readSection(fields, index2) {
+  return {
+    ...{ index: index2, nameOffset: fields.u32(0), type: fields.u32(4), flags: fields.u64(8) },
+    ...{ offset: fields.u64(24), size: fields.u64(32), link: fields.u32(40), info: fields.u32(44) }
+  };
+}
+function within(source2, offset, length) {
+  return offset <= source2.size && length <= source2.size - offset;
+}
+function fieldsOf2(bytes2, byteOrder) {
+  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  const little = byteOrder === "little";
+  return {
+    u16: (offset) => view.getUint16(offset, little),
+    u32: (offset) => view.getUint32(offset, little),
+    // Beyond 2^53 it loses digits, but is then beyond any file as well.
+    u64: (offset) => Number(view.getBigUint64(offset, little))
+  };
+}
+
+// src/btf/encode.ts
+import { stat } from "node:fs/promises";
+async function encodeBtf(programs, encoder, request2) {
+  const { vmlinux, base, output, signal } = request2;
+  const ofBase = base === void 0 ? [] : ["--btf_base", base];
+  const elf = await withFile(vmlinux, readElf);
+  if (!hasDwarf(elf)) throw noDwarf(vmlinux);
+  if (await sizeOf3(output) !== void 0) {
+    throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
+  }
+  const { status, ...ending } = await programs.run({
+    program: encoder.path,
+    args: [...encoder.args, ...ofBase, "--btf_encode_detached", output, vmlinux],
+    ...encoder.env === void 0 ? {} : { env: encoder.env },
+    ...signal === void 0 ? {} : { signal }
+  });
+  const said = lastLines(`${ending.stderr}
+${ending.stdout.toString("utf8")}`);
+  if (ending.signal === "SIGKILL") throw killed();
+  if (status !== 0) throw await refused(vmlinux, status ?? ending.signal, said);
+  const size2 = await sizeOf3(output);
+  if (size2 === void 0 || size2 === 0) {
+    throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
+  }
+  return { size: size2 };
+}
+function noDwarf(vmlinux) {
+  return new Failure(
+    "no-dwarf",
+    `${vmlinux} has no debug information, so that no BTF can be made of it.`,
+    "The package is not the one with the debug information, or its vmlinux was stripped."
+  );
+}
+function unreadableDwarf(vmlinux, form, said) {
+  const [what, advice2] = {
+    zstd: [
+      "is compressed with zstd",
+      "Install elfutils (libdw, libelf) 0.189 or newer with zstd, and a pahole that uses it: with --pahole 1.31 one is built."
+    ],
+    dwz: [
+      "refers to a supplementary file of dwz, which is not in this package",
+      "Install the package with the supplementary file (/usr/lib/debug/.dwz), or use a newer pahole."
+    ],
+    plain: ["is in a form that it does not know", "Use a newer pahole: --pahole 1.31."]
+  }[form];
+  return new Failure(
+    "unreadable-dwarf",
+    `This pahole cannot read the debug information of ${vmlinux}, which ${what}.${said}`,
+    advice2
+  );
+}
+function killed() {
+  return new Failure(
+    "out-of-memory",
+    "pahole was killed, as the kernel does when memory runs out.",
+    "Run fewer kernels at once, give pahole fewer jobs, or use pahole 1.28 or newer, which needs a quarter of the memory."
+  );
+}
+async function refused(vmlinux, status, said) {
+  if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
+    return unreadableDwarf(vmlinux, await dwarfFormOf(vmlinux), said);
+  }
+  if (status === "SIGBUS" || /No space left on device|Could only write \d+ bytes/.test(said)) {
+    return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
+  }
+  if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
+    return new Failure("out-of-memory", `pahole ran out of memory.${said}`);
+  }
+  return new Failure("pahole-failed", `pahole ended with ${status} on ${vmlinux}.${said}`);
+}
+function lastLines(text3) {
+  const lines = text3.split("\n").map((line2) => printable(line2.trim()));
+  const last = lines.filter((line2) => line2 !== "").slice(-3);
+  return last.length === 0 ? "" : ` It said: ${last.join(" / ")}`;
+}
+async function sizeOf3(path2) {
+  try {
+    return (await stat(path2)).size;
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT")) return void 0;
+    throw error2;
+  }
+}
+
+// src/toolchain/memory.ts
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+// src/toolchain/version.ts
+function versionIn(text3) {
+  return /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)?.[1];
+}
+function compareVersions(left, right) {
+  const [a, b4] = [left, right].map((version2) => version2.split(".").map(Number));
+  for (let index2 = 0; index2 < Math.max(a?.length ?? 0, b4?.length ?? 0); index2++) {
+    const difference2 = (a?.[index2] ?? 0) - (b4?.[index2] ?? 0);
+    if (difference2 !== 0) return difference2;
+  }
+  return 0;
+}
+function atLeast(version2, least) {
+  return compareVersions(version2, least) >= 0;
+}
+
+// src/toolchain/memory.ts
+var MIB = 1024 * 1024;
+function paholeMemory(version2, debugInfo, jobs) {
+  const keepsAll = atLeast(version2, "1.25") && !atLeast(version2, "1.28");
+  const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
+  return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
+}
+function jobsThatFit(version2, debugInfo, wished, available) {
+  let jobs = wished;
+  while (jobs > 0 && paholeMemory(version2, debugInfo, jobs) > available) jobs--;
+  return jobs;
+}
+var LINUX = {
+  meminfo: "/proc/meminfo",
+  cgroup: "/proc/self/cgroup",
+  mount: "/sys/fs/cgroup"
+};
+function machineMemory(files = LINUX) {
+  const meminfo = read(files.meminfo) ?? "";
+  const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)?.[1] ?? Number.NaN) * 1024;
+  const [total, free2] = [field("MemTotal"), field("MemAvailable")];
+  const all = [
+    { total: bounded(total), available: bounded(free2) },
+    ...groups(files).map(readGroup)
+  ];
+  return {
+    total: Math.min(...all.map((one2) => one2.total)),
+    available: Math.max(0, Math.min(...all.map((one2) => one2.available)))
+  };
+}
+function bounded(value) {
+  return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
+}
+var V2 = {
+  ...{ limit: "memory.max", usage: "memory.current", cache: /^(?:in)?active_file (\d+)/gm }
+};
+var V1 = {
+  limit: "memory.limit_in_bytes",
+  usage: "memory.usage_in_bytes",
+  cache: /^total_(?:in)?active_file (\d+)/gm
+};
+function groups({ cgroup, mount }) {
+  return (read(cgroup) ?? "").split("\n").flatMap((line2) => {
+    const [, controllers, path2] = /^\d+:([^:]*):(\/.*)$/.exec(line2) ?? [];
+    if (controllers === void 0 || path2 === void 0) return [];
+    if (controllers === "") return upwards(mount, path2).map((folder2) => ({ ...V2, folder: folder2 }));
+    if (!controllers.split(",").includes("memory")) return [];
+    return upwards(join(mount, "memory"), path2).map((folder2) => ({ ...V1, folder: folder2 }));
+  });
+}
+function upwards(root, path2) {
+  const folders = [root];
+  for (let at3 = path2; at3 !== "/" && at3 !== "."; at3 = dirname(at3)) folders.push(join(root, at3));
+  return folders.filter((folder2) => existsSync(folder2));
+}
+function readGroup({ folder: folder2, limit, usage, cache }) {
+  const most = Number(read(join(folder2, limit)) ?? Number.NaN);
+  const used = Number(read(join(folder2, usage)) ?? Number.NaN);
+  if (!Number.isFinite(most) || !Number.isFinite(used)) {
+    return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
+  }
+  const stat8 = read(join(folder2, "memory.stat")) ?? "";
+  const given = [...stat8.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
+  return { total: most, available: most - used + Math.min(given, used) };
+}
+function read(path2) {
+  try {
+    return readFileSync(path2, "utf8").trim();
+  } catch {
+    return void 0;
+  }
+}
+
+// src/toolchain/pahole-arguments.ts
+var PROFILES = ["default", "compat"];
+var FEATURES = [
+  "encode_force",
+  "var",
+  "float",
+  "enum64",
+  "decl_tag",
+  "type_tag",
+  "optimized_func",
+  "consistent_func"
+];
+var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
+var OLD_OPTIONS = [
+  { option: "btf_encode_force", profiles: ["default", "compat"] },
+  { option: "btf_gen_floats", profiles: ["default"] },
+  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
+  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
+  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
+  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
+  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
+];
+function paholeArguments(pahole3, wanted) {
+  const flags = [...kinds(pahole3, wanted.profile), ...languages(pahole3)];
+  const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
+  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
+}
+function kinds({ features, options: options3 }, profile) {
+  if (features.size > 0) {
+    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
+    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
+  }
+  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options3.has(one2.option)).map(
+    (one2) => `--${one2.option}`
+  );
+}
+function languages({ options: options3 }) {
+  return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
+}
+function parallelIsReproducible({ version: version2 }) {
+  return atLeast(version2, "1.29");
+}
+function caveats(version2) {
+  const before = (newer) => !atLeast(version2, newer);
+  return [
+    before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
+    before("1.25") && "It also describes functions whose parameters differ between objects.",
+    !before("1.25") && before("1.28") && "It takes 3 to 4 GB of memory for a kernel.",
+    before("1.29") && "It works with one thread: with more, every run would give other bytes."
+  ].filter((sentence) => sentence !== false);
+}
+
+// src/jobs/make-btf/run-pahole.ts
+async function runPahole(context2, vmlinux, cores, base) {
+  const { pahole: pahole3, memory } = context2;
+  const debugInfo = await debugInfoOf(vmlinux);
+  const need2 = paholeMemory(pahole3.version, debugInfo, 1);
+  const release2 = await memory.acquire(need2, context2.platform.interrupted);
+  try {
+    const spare = need2 + memory.free;
+    const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), spare));
+    return await start(context2, vmlinux, jobs, base);
+  } catch (error2) {
+    if (!(error2 instanceof Failure) || error2.reason !== "out-of-memory") throw error2;
+  } finally {
+    release2();
+  }
+  const all = await memory.acquire(memory.capacity, context2.platform.interrupted);
+  try {
+    return await start(context2, vmlinux, 1, base);
+  } finally {
+    all();
+  }
+}
+async function start({ platform: platform4, pahole: pahole3, profile }, vmlinux, jobs, base) {
+  const { args, flags } = paholeArguments(pahole3, { profile, jobs });
+  const file = `${vmlinux}.btf`;
+  await rm(file, { force: true });
+  const encoder = { path: pahole3.path, args };
+  const signal = platform4.interrupted;
+  await encodeBtf(platform4.programs, encoder, { vmlinux, base, output: file, signal });
+  return { file, flags };
+}
+
+// src/jobs/make-btf/modules.ts
+var DEFAULT_MODULES = [
+  "bonding",
+  "ext4",
+  "ip_vs",
+  "kvm",
+  "nf_conntrack",
+  "nfs",
+  "openvswitch",
+  "overlay",
+  "xfs"
+];
+var MODULE_GLOB = /^[\w*?[\]-]{1,100}$/;
+function parseModuleNames(words2) {
+  if (words2.includes("none")) {
+    if (words2.length === 1) return void 0;
+    throw new Failure("usage", "'none' of --modules stands alone.");
+  }
+  const names = words2.flatMap((word3) => word3 === "default" ? DEFAULT_MODULES : [word3]);
+  const wrong = names.find((name) => !MODULE_GLOB.test(name));
+  if (wrong !== void 0) {
+    throw new Failure(
+      "usage",
+      `'${printable(wrong)}' of --modules is no module's name.`,
+      "Give names such as nf_conntrack, globs, 'default', or 'none'."
+    );
+  }
+  return [...new Set(names)].sort();
+}
+var MAX_MODULE_BYTES = 1024 ** 3;
+var SUFFIX = ".ko.debug";
+function findModules(files, vmlinuxPath, names, folder2) {
+  const root = `${dirname2(pathOfMember(vmlinuxPath))}/kernel/`;
+  const isWanted = selector(names);
+  const modules2 = /* @__PURE__ */ new Map();
+  const sorted2 = files.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1);
+  for (const file of sorted2) {
+    const { path: path2, kind, ghost } = file;
+    if (kind !== "file" || ghost || !path2.startsWith(root) || !path2.endsWith(SUFFIX)) continue;
+    const name = basename(path2, SUFFIX).replaceAll("-", "_");
+    if (!/^\w+$/.test(name) || modules2.has(name) || !isWanted(name)) continue;
+    modules2.set(name, { name, file, target: join2(folder2, `${name}.ko`) });
+  }
+  const found = [...modules2.values()];
+  const bytes2 = found.reduce((sum2, { file }) => sum2 + file.size, 0);
+  if (bytes2 > MAX_MODULE_BYTES) {
+    throw new Failure(
+      "usage",
+      `The ${found.length} modules that --modules names have ${bytes2} bytes, and ${MAX_MODULE_BYTES} is the most.`,
+      "Name fewer modules."
+    );
+  }
+  return found;
+}
+async function mergeWithModules(context2, base, modules2) {
+  const kernel = makePlain(await readFile(base));
+  const kernelTypes = new Btf(kernel);
+  const encoded = [];
+  const excluded = [];
+  for (const { name, target } of modules2) {
+    try {
+      const { file } = await runPahole(context2, target, () => 1, base);
+      const bytes2 = makePlain(await readFile(file), kernelTypes);
+      checkBtf(bytes2, { kind: "any" }, kernelTypes);
+      encoded.push({ name, bytes: bytes2 });
+      await rm2(file);
+    } catch (error2) {
+      context2.platform.interrupted.throwIfAborted();
+      const failure = asFailure(error2);
+      if (!isAboutModule(failure)) throw error2;
+      excluded.push({ name, why: `${failure.reason}: ${failure.message}` });
+    }
+    await rm2(target, { force: true });
+  }
+  const merged = mergeModules(kernel, encoded);
+  for (const { name, fields } of merged.excluded) {
+    excluded.push({ name, why: `libbpf could not decide on ${fields.join(", ")}` });
+  }
+  return { btf: merged.btf, use: { included: merged.modules, excluded } };
+}
+function isAboutModule({ reason: reason2 }) {
+  return ["no-dwarf", "bad-elf", "bad-btf", "pahole-failed"].includes(reason2);
+}
+
+// src/jobs/make-btf/run.ts
+import { availableParallelism as availableParallelism2 } from "node:os";
+
+// src/toolchain/prepare.ts
+import { mkdtemp, rm as rm6 } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join as join8 } from "node:path";
+
 // src/platform/decompress.ts
+import { pipeline } from "node:stream";
+import zlib from "node:zlib";
 var DECODER_MEMORY = 128 * 1024 * 1024;
 async function* decompress(compression, body, { programs, xz }, damaged) {
   const program3 = programFor(compression, xz);
@@ -42739,18 +43907,18 @@ function written(stdin, bytes2) {
 // src/toolchain/build-tool.ts
 import { copyFile as copyFile2, mkdir as mkdir3, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename, join as join3 } from "node:path";
+import { basename as basename2, join as join5 } from "node:path";
 
 // src/toolchain/fetch-sources.ts
-import { existsSync as existsSync2 } from "node:fs";
-import { mkdir as mkdir2, rm as rm2 } from "node:fs/promises";
-import { join as join2 } from "node:path";
+import { existsSync as existsSync3 } from "node:fs";
+import { mkdir as mkdir2, rm as rm4 } from "node:fs/promises";
+import { join as join4 } from "node:path";
 
 // src/toolchain/sources.ts
 import { createHash as createHash2 } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
-import { copyFile, mkdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { createReadStream, existsSync as existsSync2 } from "node:fs";
+import { copyFile, mkdir, rm as rm3 } from "node:fs/promises";
+import { join as join3, resolve } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 
 // src/sha256.ts
@@ -42926,15 +44094,15 @@ async function sha256Of(path2) {
   return hash.digest("hex");
 }
 async function checkedCopy(source2, folder2) {
-  if (!existsSync(source2.path)) {
+  if (!existsSync2(source2.path)) {
     throw new Failure("not-found", `There is no tarball at '${source2.path}'.`);
   }
   await mkdir(folder2, { recursive: true });
-  const copy = join(folder2, `${source2.repository}.tar`);
+  const copy = join3(folder2, `${source2.repository}.tar`);
   await copyFile(source2.path, copy);
   const sum2 = await sha256Of(copy);
   if (sum2 === source2.sha256) return copy;
-  await rm(copy, { force: true });
+  await rm3(copy, { force: true });
   throw new Failure(
     "checksum-mismatch",
     `'${source2.path}' has the SHA-256 ${sum2}, and ${source2.sha256} was promised.`,
@@ -42946,8 +44114,8 @@ async function checkedCopy(source2, folder2) {
 var TIMEOUTS = { silence: 15, attempt: 180 };
 async function fetchSources(platform4, recipe, sources2, folder2, options3) {
   for (const part of recipe.parts) {
-    const place = join2(folder2, part.path);
-    if (existsSync2(join2(place, "src"))) continue;
+    const place = join4(folder2, part.path);
+    if (existsSync3(join4(place, "src"))) continue;
     const fitting = sources2.filter(({ repository }) => repository === part.repository);
     await fetchPart(platform4, part, fitting, place, options3);
   }
@@ -42960,7 +44128,7 @@ async function fetchPart(platform4, part, sources2, place, options3) {
       return await checkOut(platform4, source2.url, part.commit, place, options3.timeouts);
     } catch (error2) {
       platform4.interrupted.throwIfAborted();
-      await rm2(place, { recursive: true, force: true });
+      await rm4(place, { recursive: true, force: true });
       answers.push(`${addressText(source2.url)}: ${describe(error2)}`);
       options3.note(
         `${addressText(source2.url)} did not deliver ${part.repository}: ${describe(error2)}`
@@ -42982,7 +44150,7 @@ async function unpack(platform4, source2, place) {
     cwd: place,
     signal: platform4.interrupted
   });
-  await rm2(`${place}.tarball`, { recursive: true, force: true });
+  await rm4(`${place}.tarball`, { recursive: true, force: true });
   if (answer2.status === 0) return;
   throw new Failure("not-found", `tar cannot unpack '${source2.path}': ${lastLine(answer2.stderr)}.`);
 }
@@ -43034,25 +44202,9 @@ function lastLine(text3) {
   return text3.trim().split("\n").at(-1) ?? "";
 }
 
-// src/toolchain/version.ts
-function versionIn(text3) {
-  return /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)?.[1];
-}
-function compareVersions(left, right) {
-  const [a, b4] = [left, right].map((version2) => version2.split(".").map(Number));
-  for (let index2 = 0; index2 < Math.max(a?.length ?? 0, b4?.length ?? 0); index2++) {
-    const difference2 = (a?.[index2] ?? 0) - (b4?.[index2] ?? 0);
-    if (difference2 !== 0) return difference2;
-  }
-  return 0;
-}
-function atLeast(version2, least) {
-  return compareVersions(version2, least) >= 0;
-}
-
 // src/toolchain/build-tool.ts
 async function buildTool(platform4, recipe, work, options3) {
-  const [source2, build2, finished] = [join3(work, "source"), join3(work, "build"), join3(work, "tool")];
+  const [source2, build2, finished] = [join5(work, "source"), join5(work, "build"), join5(work, "tool")];
   options3.stage("sources");
   await fetchSources(platform4, recipe, options3.sources, source2, options3);
   options3.stage("configure");
@@ -43061,8 +44213,8 @@ async function buildTool(platform4, recipe, work, options3) {
   const jobs = String(availableParallelism());
   await cmake(platform4, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
   options3.stage("check");
-  await collect(platform4, join3(build2, recipe.target), finished);
-  await checkVersion(platform4, recipe, join3(finished, "bin", recipe.target));
+  await collect(platform4, join5(build2, recipe.target), finished);
+  await checkVersion(platform4, recipe, join5(finished, "bin", recipe.target));
   if (recipe.companion) {
     await cmake(platform4, recipe, ["--build", build2, "--target", recipe.companion.target]);
     await compile(platform4, recipe, recipe.companion, { source: source2, build: build2, finished });
@@ -43070,18 +44222,18 @@ async function buildTool(platform4, recipe, work, options3) {
   return finished;
 }
 async function compile(platform4, recipe, { name, source: text3, library, headers }, folders) {
-  const file = join3(folders.build, `${name}.c`);
-  const program3 = join3(folders.finished, "bin", name);
+  const file = join5(folders.build, `${name}.c`);
+  const program3 = join5(folders.finished, "bin", name);
   await writeFile(file, text3);
   const answer2 = await platform4.programs.run({
     program: "cc",
     args: [
       "-O2",
-      `-I${join3(folders.source, headers)}`,
+      `-I${join5(folders.source, headers)}`,
       "-o",
       program3,
       file,
-      join3(folders.build, library),
+      join5(folders.build, library),
       "-pthread"
     ],
     signal: platform4.interrupted,
@@ -43111,12 +44263,12 @@ function firstError(output) {
 }
 var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
 async function collect(platform4, program3, finished) {
-  await mkdir3(join3(finished, "bin"), { recursive: true });
-  await mkdir3(join3(finished, "lib"));
-  await copyFile2(program3, join3(finished, "bin", basename(program3)));
+  await mkdir3(join5(finished, "bin"), { recursive: true });
+  await mkdir3(join5(finished, "lib"));
+  await copyFile2(program3, join5(finished, "bin", basename2(program3)));
   const { stdout } = await platform4.programs.run({ program: "ldd", args: [program3] });
   for (const [, name = "", path2 = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
-    if (!GLIBC.test(name)) await copyFile2(path2, join3(finished, "lib", name));
+    if (!GLIBC.test(name)) await copyFile2(path2, join5(finished, "lib", name));
   }
 }
 async function checkVersion(platform4, recipe, program3) {
@@ -43132,7 +44284,7 @@ function failed(message) {
 }
 
 // src/toolchain/dependencies.ts
-import { existsSync as existsSync3 } from "node:fs";
+import { existsSync as existsSync4 } from "node:fs";
 var need = (thing, apt, dnf = apt) => ({ thing, apt, dnf });
 var TO_BUILD = [
   // Without the recommended packages, apt brings a git that trusts no HTTPS server.
@@ -43158,7 +44310,7 @@ var DISTRIBUTION_PACKAGES = {
 var ZSTD = need("zstd", "zstd");
 async function installDependencies(platform4, needs, options3) {
   const missing3 = needs.filter(
-    ({ thing }) => !(thing.startsWith("/") ? existsSync3(thing) : platform4.programs.find(thing))
+    ({ thing }) => !(thing.startsWith("/") ? existsSync4(thing) : platform4.programs.find(thing))
   );
   if (missing3.length === 0) return;
   const things = missing3.map(({ thing }) => thing).join(", ");
@@ -43260,83 +44412,31 @@ function tooOld(path2, version2) {
   );
 }
 
-// src/toolchain/pahole-arguments.ts
-var PROFILES = ["default", "compat"];
-var FEATURES = [
-  "encode_force",
-  "var",
-  "float",
-  "enum64",
-  "decl_tag",
-  "type_tag",
-  "optimized_func",
-  "consistent_func"
-];
-var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
-var OLD_OPTIONS = [
-  { option: "btf_encode_force", profiles: ["default", "compat"] },
-  { option: "btf_gen_floats", profiles: ["default"] },
-  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
-  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
-  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
-  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
-  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
-];
-function paholeArguments(pahole3, wanted) {
-  const flags = [...kinds(pahole3, wanted.profile), ...languages(pahole3)];
-  const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
-  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
-}
-function kinds({ features, options: options3 }, profile) {
-  if (features.size > 0) {
-    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
-    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
-  }
-  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options3.has(one2.option)).map(
-    (one2) => `--${one2.option}`
-  );
-}
-function languages({ options: options3 }) {
-  return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
-}
-function parallelIsReproducible({ version: version2 }) {
-  return atLeast(version2, "1.29");
-}
-function caveats(version2) {
-  const before = (newer) => !atLeast(version2, newer);
-  return [
-    before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
-    before("1.25") && "It also describes functions whose parameters differ between objects.",
-    !before("1.25") && before("1.28") && "It takes 3 to 4 GB of memory for a kernel.",
-    before("1.29") && "It works with one thread: with more, every run would give other bytes."
-  ].filter((sentence) => sentence !== false);
-}
-
 // src/toolchain/tool-cache.ts
 import { randomUUID } from "node:crypto";
-import { existsSync as existsSync4 } from "node:fs";
-import { cp, mkdir as mkdir4, rename, rm as rm3, writeFile as writeFile2 } from "node:fs/promises";
+import { existsSync as existsSync5 } from "node:fs";
+import { cp, mkdir as mkdir4, rename, rm as rm5, writeFile as writeFile2 } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join as join4 } from "node:path";
+import { dirname as dirname3, join as join6 } from "node:path";
 function defaultCacheFolder(env) {
   if (env.RUNNER_TOOL_CACHE) return env.RUNNER_TOOL_CACHE;
-  const home = env.XDG_CACHE_HOME || join4(env.HOME || homedir(), ".cache");
-  return join4(home, "btfhub", "tools");
+  const home = env.XDG_CACHE_HOME || join6(env.HOME || homedir(), ".cache");
+  return join6(home, "btfhub", "tools");
 }
 function toolFolder(cacheFolder, recipe) {
   const version2 = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
   const variant2 = `${process.arch}-${fingerprint(recipe)}`;
-  return join4(cacheFolder, `btfhub-${recipe.tool}`, version2, variant2);
+  return join6(cacheFolder, `btfhub-${recipe.tool}`, version2, variant2);
 }
 function findTool(cacheFolder, recipe) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  return existsSync4(folder2) && existsSync4(`${folder2}.complete`) ? folder2 : void 0;
+  return existsSync5(folder2) && existsSync5(`${folder2}.complete`) ? folder2 : void 0;
 }
 async function saveTool(cacheFolder, recipe, finished) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  const staging = join4(dirname(folder2), `.${randomUUID()}`);
+  const staging = join6(dirname3(folder2), `.${randomUUID()}`);
   try {
-    await mkdir4(dirname(folder2), { recursive: true });
+    await mkdir4(dirname3(folder2), { recursive: true });
     await cp(finished, staging, { recursive: true });
     await rename(staging, folder2).catch((error2) => {
       if (!isSystemError(error2, "ENOTEMPTY") && !isSystemError(error2, "EEXIST")) throw error2;
@@ -43344,22 +44444,22 @@ async function saveTool(cacheFolder, recipe, finished) {
     await writeFile2(`${folder2}.complete`, "");
     return folder2;
   } finally {
-    await rm3(staging, { recursive: true, force: true });
+    await rm5(staging, { recursive: true, force: true });
   }
 }
 async function discardTool(cacheFolder, recipe) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  const discarded = join4(dirname(folder2), `.${randomUUID()}`);
-  await rm3(`${folder2}.complete`, { force: true });
+  const discarded = join6(dirname3(folder2), `.${randomUUID()}`);
+  await rm5(`${folder2}.complete`, { force: true });
   await rename(folder2, discarded).catch((error2) => {
     if (!isSystemError(error2, "ENOENT")) throw error2;
   });
-  await rm3(discarded, { recursive: true, force: true });
+  await rm5(discarded, { recursive: true, force: true });
 }
 
 // src/toolchain/xz.ts
-import { existsSync as existsSync5 } from "node:fs";
-import { dirname as dirname2, join as join5 } from "node:path";
+import { existsSync as existsSync6 } from "node:fs";
+import { dirname as dirname4, join as join7 } from "node:path";
 var FAST_XZ = "5.8";
 async function inspectXz(platform4, path2, origin) {
   const found = platform4.programs.find(path2);
@@ -43381,8 +44481,8 @@ var SAMPLE = Buffer.from(
 );
 var SAMPLE_RANGE = { offset: 4, size: 3 };
 async function cutterFor({ programs }, xz) {
-  const decoder = join5(dirname2(xz), RANGE_DECODER);
-  if (existsSync5(decoder)) {
+  const decoder = join7(dirname4(xz), RANGE_DECODER);
+  if (existsSync6(decoder)) {
     const path3 = decoder;
     const answer3 = await programs.run({ ...rangeDecoder(path3, SAMPLE_RANGE), input: SAMPLE });
     if (answer3.status === 0 && answer3.stdout.length === 3) return { kind: "decoder", path: path3 };
@@ -43492,7 +44592,7 @@ var ToolPreparer = class {
     const folder2 = findTool(this.#cacheFolder, recipe);
     if (!folder2) return void 0;
     try {
-      return await tool.inspect(this.#platform, join6(folder2, "bin", recipe.target), "cached");
+      return await tool.inspect(this.#platform, join8(folder2, "bin", recipe.target), "cached");
     } catch (error2) {
       this.#progress.note(`The kept ${tool.name} does not run any more: ${describe(error2)}`);
       await discardTool(this.#cacheFolder, recipe);
@@ -43519,7 +44619,7 @@ var ToolPreparer = class {
     await installDependencies(this.#platform, BUILD_DEPENDENCIES[tool.name], this.#installing);
     const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
     const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
-    const work = await mkdtemp(join6(temporary, "btfhub-build-"));
+    const work = await mkdtemp(join8(temporary, "btfhub-build-"));
     try {
       const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,
@@ -43528,14 +44628,14 @@ var ToolPreparer = class {
         stage: (name) => task.stage(name)
       });
       const folder2 = await saveTool(this.#cacheFolder, recipe, finished);
-      const built2 = await tool.inspect(this.#platform, join6(folder2, "bin", recipe.target), "built");
+      const built2 = await tool.inspect(this.#platform, join8(folder2, "bin", recipe.target), "built");
       task.end("built", folder2);
       return built2;
     } catch (error2) {
       task.end("failed");
       throw error2;
     } finally {
-      await rm4(work, { recursive: true, force: true, maxRetries: 3 });
+      await rm6(work, { recursive: true, force: true, maxRetries: 3 });
     }
   }
   /** `auto`: the machine's own rather than none, but never past a tarball that was tampered with. */
@@ -44326,81 +45426,6 @@ function asBase(text3) {
   return url3.href.endsWith("/") ? url3.href : `${url3.href}/`;
 }
 
-// src/toolchain/memory.ts
-import { existsSync as existsSync6, readFileSync } from "node:fs";
-import { dirname as dirname3, join as join7 } from "node:path";
-var MIB = 1024 * 1024;
-function paholeMemory(version2, debugInfo, jobs) {
-  const keepsAll = atLeast(version2, "1.25") && !atLeast(version2, "1.28");
-  const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
-  return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
-}
-function jobsThatFit(version2, debugInfo, wished, available) {
-  let jobs = wished;
-  while (jobs > 0 && paholeMemory(version2, debugInfo, jobs) > available) jobs--;
-  return jobs;
-}
-var LINUX = {
-  meminfo: "/proc/meminfo",
-  cgroup: "/proc/self/cgroup",
-  mount: "/sys/fs/cgroup"
-};
-function machineMemory(files = LINUX) {
-  const meminfo = read(files.meminfo) ?? "";
-  const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)?.[1] ?? Number.NaN) * 1024;
-  const [total, free2] = [field("MemTotal"), field("MemAvailable")];
-  const all = [
-    { total: bounded(total), available: bounded(free2) },
-    ...groups(files).map(readGroup)
-  ];
-  return {
-    total: Math.min(...all.map((one2) => one2.total)),
-    available: Math.max(0, Math.min(...all.map((one2) => one2.available)))
-  };
-}
-function bounded(value) {
-  return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
-}
-var V2 = {
-  ...{ limit: "memory.max", usage: "memory.current", cache: /^(?:in)?active_file (\d+)/gm }
-};
-var V1 = {
-  limit: "memory.limit_in_bytes",
-  usage: "memory.usage_in_bytes",
-  cache: /^total_(?:in)?active_file (\d+)/gm
-};
-function groups({ cgroup, mount }) {
-  return (read(cgroup) ?? "").split("\n").flatMap((line2) => {
-    const [, controllers, path2] = /^\d+:([^:]*):(\/.*)$/.exec(line2) ?? [];
-    if (controllers === void 0 || path2 === void 0) return [];
-    if (controllers === "") return upwards(mount, path2).map((folder2) => ({ ...V2, folder: folder2 }));
-    if (!controllers.split(",").includes("memory")) return [];
-    return upwards(join7(mount, "memory"), path2).map((folder2) => ({ ...V1, folder: folder2 }));
-  });
-}
-function upwards(root, path2) {
-  const folders = [root];
-  for (let at3 = path2; at3 !== "/" && at3 !== "."; at3 = dirname3(at3)) folders.push(join7(root, at3));
-  return folders.filter((folder2) => existsSync6(folder2));
-}
-function readGroup({ folder: folder2, limit, usage, cache }) {
-  const most = Number(read(join7(folder2, limit)) ?? Number.NaN);
-  const used = Number(read(join7(folder2, usage)) ?? Number.NaN);
-  if (!Number.isFinite(most) || !Number.isFinite(used)) {
-    return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
-  }
-  const stat8 = read(join7(folder2, "memory.stat")) ?? "";
-  const given = [...stat8.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
-  return { total: most, available: most - used + Math.min(given, used) };
-}
-function read(path2) {
-  try {
-    return readFileSync(path2, "utf8").trim();
-  } catch {
-    return void 0;
-  }
-}
-
 // src/download/scheduler.ts
 var TICK = 500;
 var PROGRESS = 64 * 1024;
@@ -44805,7 +45830,7 @@ var Semaphore = class {
 };
 
 // src/jobs/make-btf/signature-verifier.ts
-import { readFile } from "node:fs/promises";
+import { readFile as readFile2 } from "node:fs/promises";
 
 // src/download/fetch-file.ts
 import { Readable } from "node:stream";
@@ -45128,9 +46153,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join31) {
+ArrayStream.prototype.readToEnd = async function(join33) {
   await this[doneWritingPromise];
-  const result = join31(this.slice(this[readingIndex]));
+  const result = join33(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -45332,14 +46357,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join31 = concat) {
+Reader.prototype.readToEnd = async function(join33 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join31(result);
+  return join33(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -45762,12 +46787,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join31 = concat) {
+async function readToEnd(input, join33 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join31);
+    return input.readToEnd(join33);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join31);
+    return getReader(input).readToEnd(join33);
   }
   return input;
 }
@@ -69621,7 +70646,7 @@ function createHash3(outlen, key, salt, personal) {
 }
 var OUTBYTES_MAX = 64;
 var BLOCKBYTES = 128;
-var TYPE = 2;
+var TYPE2 = 2;
 var VERSION2 = 19;
 var TAGBYTES_MAX = 4294967295;
 var TAGBYTES_MIN = 4;
@@ -69703,7 +70728,7 @@ function* makePRNG(wasmContext, pass, lane, slice2, m_, totalPasses, segmentLeng
   LE64(Z5, slice2, 16);
   LE64(Z5, m_, 24);
   LE64(Z5, totalPasses, 32);
-  LE64(Z5, TYPE, 40);
+  LE64(Z5, TYPE2, 40);
   for (let i3 = 1; i3 <= segmentLength; i3++) {
     LE64(wasmContext.refs.prngTmp, i3, Z5.length);
     const g22 = G2(wasmContext, wasmContext.refs.ZERO1024, wasmContext.refs.prngTmp, wasmContext.refs.prngR);
@@ -69719,7 +70744,7 @@ function validateParams({ type, version: version2, tagLength: tagLength2, passwo
       throw new Error(`${name} size should be between ${min} and ${max2} bytes`);
     }
   };
-  if (type !== TYPE || version2 !== VERSION2) throw new Error("Unsupported type or version");
+  if (type !== TYPE2 || version2 !== VERSION2) throw new Error("Unsupported type or version");
   assertLength("password", password, passwordBYTES_MIN, passwordBYTES_MAX);
   assertLength("salt", salt, SALTBYTES_MIN, SALTBYTES_MAX);
   assertLength("tag", tagLength2, TAGBYTES_MIN, TAGBYTES_MAX);
@@ -69732,7 +70757,7 @@ var KB = 1024;
 var WASM_PAGE_SIZE = 64 * KB;
 function argon2id(params, { memory, instance: wasmInstance }) {
   if (!isLittleEndian) throw new Error("BigEndian system not supported");
-  const ctx = validateParams({ type: TYPE, version: VERSION2, ...params });
+  const ctx = validateParams({ type: TYPE2, version: VERSION2, ...params });
   const { G: wasmG, G2: wasmG2, xor: wasmXOR, getLZ: wasmLZ } = wasmInstance.exports;
   const wasmRefs = {};
   const wasmFn = {};
@@ -70673,75 +71698,8 @@ async function keysOf({ name, bytes: bytes2 }) {
   }
 }
 
-// src/rpm/corrupt.ts
-function corrupt(message) {
-  return new Failure(
-    "corrupt-package",
-    message,
-    "Download the package again; if it fails in the same way, the published copy is damaged: report it to its repository."
-  );
-}
-
 // src/rpm/signature-packet.ts
-import { constants, createHash as createHash4, createPublicKey, createVerify } from "node:crypto";
-
-// src/rpm/tags.ts
-var TAG = {
-  name: 1e3,
-  version: 1001,
-  release: 1002,
-  epoch: 1003,
-  arch: 1022,
-  oldFileNames: 1027,
-  fileSizes: 1028,
-  fileModes: 1030,
-  fileDigests: 1035,
-  fileLinkTos: 1036,
-  fileFlags: 1037,
-  archiveSize: 1046,
-  fileDevices: 1095,
-  fileInodes: 1096,
-  dirIndexes: 1116,
-  baseNames: 1117,
-  dirNames: 1118,
-  payloadFormat: 1124,
-  payloadCompressor: 1125,
-  payloadFlags: 1126,
-  longFileSizes: 5008,
-  fileDigestAlgorithm: 5011,
-  payloadDigest: 5092,
-  payloadDigestAlgorithm: 5093,
-  payloadDigestUnpacked: 5097,
-  payloadSize: 5112,
-  payloadSizeUnpacked: 5113,
-  rpmFormat: 5114
-};
-var SIGNATURE_TAG = {
-  dsa: 267,
-  rsa: 268,
-  sha1: 269,
-  longSize: 270,
-  longArchiveSize: 271,
-  sha256: 273,
-  openpgp: 278,
-  sha3: 279,
-  size: 1e3,
-  pgp: 1002,
-  gpg: 1005,
-  archiveSize: 1007
-};
-var DIGEST_ALGORITHMS = /* @__PURE__ */ new Map([
-  [1, "md5"],
-  [2, "sha1"],
-  [8, "sha256"],
-  [9, "sha384"],
-  [10, "sha512"],
-  [11, "sha224"],
-  [12, "sha3-256"],
-  [14, "sha3-512"]
-]);
-
-// src/rpm/signature-packet.ts
+import { constants as constants2, createHash as createHash4, createPublicKey, createVerify } from "node:crypto";
 var SIGNATURE_TAG2 = 2;
 var BINARY_DOCUMENT = 0;
 var RSA = 1;
@@ -70829,7 +71787,7 @@ function version3(body) {
         throw new Error("Signed digest did not match");
       }
       const verifier = createVerify(hash).update(bytes2).update(made);
-      const good = verifier.verify({ key: rsa, padding: constants.RSA_PKCS1_PADDING }, padded);
+      const good = verifier.verify({ key: rsa, padding: constants2.RSA_PKCS1_PADDING }, padded);
       if (!good) throw new Error("Signature verification failed");
     }
   };
@@ -71115,7 +72073,7 @@ function noKeys(kernel) {
 }
 async function readKeys2(path2) {
   try {
-    return { name: path2, bytes: await readFile(path2), trusted: true };
+    return { name: path2, bytes: await readFile2(path2), trusted: true };
   } catch (error2) {
     throw new Failure("usage", `--trust-key: ${path2} cannot be read: ${describe(error2)}.`);
   }
@@ -71123,9 +72081,9 @@ async function readKeys2(path2) {
 
 // src/jobs/make-btf/workspace.ts
 import { rmSync } from "node:fs";
-import { mkdtemp as mkdtemp2, rm as rm5, statfs } from "node:fs/promises";
+import { mkdtemp as mkdtemp2, rm as rm7, statfs } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
-import { join as join8 } from "node:path";
+import { join as join9 } from "node:path";
 var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
@@ -71133,7 +72091,7 @@ async function openWorkspace(platform4, chosen, availableMemory) {
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
   const parent = chosen ?? (inMemory >= WORTHWHILE ? MEMORY : platform4.env.TMPDIR ?? tmpdir2());
   const capacity = parent === MEMORY ? inMemory : await free(parent);
-  const folder2 = await mkdtemp2(join8(parent, "btfhub-")).catch((error2) => {
+  const folder2 = await mkdtemp2(join9(parent, "btfhub-")).catch((error2) => {
     const advice2 = "Name a folder that can be written with --temp.";
     throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice2, error2);
   });
@@ -71144,11 +72102,11 @@ async function openWorkspace(platform4, chosen, availableMemory) {
     capacity,
     inMemory: parent === MEMORY,
     kernelDirectory: async () => {
-      const path2 = await mkdtemp2(join8(folder2, "kernel-"));
-      return { folder: path2, remove: () => rm5(path2, { recursive: true, force: true }) };
+      const path2 = await mkdtemp2(join9(folder2, "kernel-"));
+      return { folder: path2, remove: () => rm7(path2, { recursive: true, force: true }) };
     },
     remove: async () => {
-      await rm5(folder2, { recursive: true, force: true });
+      await rm7(folder2, { recursive: true, force: true });
       process.off("exit", removeNow);
     }
   };
@@ -71185,6 +72143,7 @@ async function openBuildContext(outside, tools2, settings, progress) {
     expectation,
     signature,
     interrupted,
+    modules: settings.modules,
     stop: (reason2) => stopping.abort(reason2),
     pahole: tools2.pahole,
     decoders: {
@@ -71613,8 +72572,8 @@ function counted(count2, one2, several = `${one2}s`) {
 }
 
 // src/jobs/make-btf/build-kernel.ts
-import { readFile as readFile2, rm as rm8 } from "node:fs/promises";
-import { join as join9 } from "node:path";
+import { readFile as readFile3, rm as rm9 } from "node:fs/promises";
+import { join as join11 } from "node:path";
 
 // src/archive/layout.ts
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
@@ -71653,165 +72612,6 @@ function parseTarballPath(path2) {
 var ARCH_OF_FOLDER = Object.fromEntries(
   Object.entries(FOLDER_OF_ARCH).map(([arch3, folder2]) => [folder2, arch3])
 );
-
-// src/btf/elf.ts
-import { constants as constants2 } from "node:fs";
-import { open } from "node:fs/promises";
-var SHT_NOBITS = 8;
-var SHT_NULL = 0;
-var SHN_XINDEX = 65535;
-var HEADER_SIZE2 = 64;
-var SECTION_SIZE = 64;
-var MAX_SECTIONS = 1e5;
-function bytesSource(name, bytes2) {
-  const buffer = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-  const read2 = async (offset, length) => buffer.subarray(offset, offset + length);
-  return { name, size: buffer.length, read: read2 };
-}
-async function withFile(path2, use) {
-  let file;
-  try {
-    file = await open(path2, constants2.O_RDONLY | constants2.O_NONBLOCK);
-  } catch (error2) {
-    throw new Failure("not-found", `Cannot read ${path2}.`, "Is the path right?", error2);
-  }
-  try {
-    const facts = await file.stat();
-    if (!facts.isFile()) throw new Failure("not-found", `${path2} is not a regular file.`);
-    return await use(fileSource(path2, file, facts.size));
-  } finally {
-    await file.close();
-  }
-}
-function fileSource(name, file, size2) {
-  return {
-    name,
-    size: size2,
-    read: async (offset, length) => {
-      const buffer = Buffer.alloc(length);
-      for (let done = 0; done < length; ) {
-        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
-        if (bytesRead === 0) throw new Failure("bad-elf", `${name} shrank while it was read.`);
-        done += bytesRead;
-      }
-      return buffer;
-    }
-  };
-}
-async function isElf(source2) {
-  return source2.size >= 4 && (await source2.read(0, 4)).toString("latin1") === "\x7FELF";
-}
-async function readElf(source2) {
-  const bad4 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
-  if (!await isElf(source2)) throw bad4("is not an ELF file");
-  if (source2.size < HEADER_SIZE2) throw bad4("ends within its ELF header");
-  const header = await source2.read(0, HEADER_SIZE2);
-  if (header[4] === 1) throw bad4("is a 32-bit ELF file, and only 64-bit ones are read");
-  const order = header[5];
-  if (header[4] !== 2 || order !== 1 && order !== 2) throw bad4("has a broken ELF header");
-  const byteOrder = order === 1 ? "little" : "big";
-  const fields = fieldsOf(header, byteOrder);
-  const machine = fields.u16(18);
-  const table2 = fields.u64(40);
-  if (table2 === 0) return { byteOrder, machine, sections: [] };
-  if (fields.u16(58) !== SECTION_SIZE) throw bad4("has section headers of an unknown size");
-  if (!within(source2, table2, SECTION_SIZE)) throw bad4("has its section table outside of itself");
-  const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
-  const count2 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
-  const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
-  if (count2 > MAX_SECTIONS) throw bad4(`says it has ${count2} sections, which is absurd`);
-  if (!within(source2, table2, count2 * SECTION_SIZE)) {
-    throw bad4("has its section table outside of itself");
-  }
-  const entries = await source2.read(table2, count2 * SECTION_SIZE);
-  const unnamed = Array.from(
-    { length: count2 },
-    (_5, index2) => readSection(fieldsOf(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
-  );
-  for (const section of unnamed) {
-    const empty2 = section.type === SHT_NOBITS || section.type === SHT_NULL;
-    if (!empty2 && !within(source2, section.offset, section.size)) {
-      throw bad4(`has its section ${section.index} outside of itself`);
-    }
-  }
-  const strings = unnamed[nameSection];
-  if (strings === void 0) throw bad4("has no names for its sections");
-  const names = await readSectionBytes(source2, strings, 16 * 1024 * 1024);
-  const sections = unnamed.map(({ nameOffset, ...section }) => {
-    const end = names.indexOf(0, nameOffset);
-    if (nameOffset >= names.length || end < 0)
-      throw bad4(`has no name for section ${section.index}`);
-    return { ...section, name: names.toString("latin1", nameOffset, end) };
-  });
-  return { byteOrder, machine, sections };
-}
-function findSection(elf, name) {
-  const stored = (section) => section.name === name && section.type !== SHT_NOBITS && section.size > 0;
-  return elf.sections.find(stored);
-}
-async function readSectionBytes(source2, section, limit) {
-  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
-  if (section.size > limit) {
-    const which2 = printable(section.name ?? `${section.index}`);
-    const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
-    throw new Failure("bad-elf", `Section ${which2} of ${source2.name} has ${sizes}.`);
-  }
-  return source2.read(section.offset, section.size);
-}
-function findDwarf(elf) {
-  return findSection(elf, ".debug_info") ?? findSection(elf, ".zdebug_info");
-}
-function hasDwarf(elf) {
-  return findDwarf(elf) !== void 0;
-}
-var SHF_COMPRESSED = 2048;
-function debugInfoOf(path2) {
-  return withFile(path2, async (source2) => {
-    const elf = await readElf(source2);
-    const section = findDwarf(elf);
-    if (section === void 0) return { size: 0, compressed: false };
-    const gnu = section.name === ".zdebug_info";
-    if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
-      return { size: section.size, compressed: false };
-    }
-    const header = await source2.read(section.offset, Math.min(section.size, 16));
-    if (header.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
-    const size2 = gnu ? fieldsOf(header, "big").u64(4) : fieldsOf(header, elf.byteOrder).u64(8);
-    return { size: size2, compressed: true };
-  });
-}
-var COMPRESSED_BY_ZSTD = 2;
-function dwarfFormOf(path2) {
-  return withFile(path2, async (source2) => {
-    const elf = await readElf(source2);
-    const section = findDwarf(elf);
-    if (section && (section.flags & SHF_COMPRESSED) !== 0) {
-      const header = await source2.read(section.offset, Math.min(section.size, 4));
-      const type = header.length === 4 ? fieldsOf(header, elf.byteOrder).u32(0) : 0;
-      if (type === COMPRESSED_BY_ZSTD) return "zstd";
-    }
-    return findSection(elf, ".gnu_debugaltlink") ? "dwz" : "plain";
-  });
-}
-function readSection(fields, index2) {
-  return {
-    ...{ index: index2, nameOffset: fields.u32(0), type: fields.u32(4), flags: fields.u64(8) },
-    ...{ offset: fields.u64(24), size: fields.u64(32), link: fields.u32(40), info: fields.u32(44) }
-  };
-}
-function within(source2, offset, length) {
-  return offset <= source2.size && length <= source2.size - offset;
-}
-function fieldsOf(bytes2, byteOrder) {
-  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-  const little = byteOrder === "little";
-  return {
-    u16: (offset) => view.getUint16(offset, little),
-    u32: (offset) => view.getUint32(offset, little),
-    // Beyond 2^53 it loses digits, but is then beyond any file as well.
-    u64: (offset) => Number(view.getBigUint64(offset, little))
-  };
-}
 
 // src/btf/lfs.ts
 var VERSION3 = "version https://git-lfs.github.com/spec/";
@@ -74888,7 +75688,7 @@ function badTarball(what, cause) {
 }
 
 // src/btf/tarball.ts
-var SUFFIX = ".btf";
+var SUFFIX2 = ".btf";
 var MAX_TAR_BYTES = MAX_BTF_BYTES + 1024 * 1024;
 function compress2(size2) {
   const halves = ["--threads=2", `--block-size=${Math.ceil(size2 / 2)}`];
@@ -74897,7 +75697,7 @@ function compress2(size2) {
 }
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
-  const tar = await packFiles([{ kind: "file", path: `${uname2}${SUFFIX}`, content: btf }]);
+  const tar = await packFiles([{ kind: "file", path: `${uname2}${SUFFIX2}`, content: btf }]);
   const ending = await programs.run({ ...invocation(use, compress2(tar.length)), input: [tar] });
   if (ending.status !== 0) {
     const how = ending.status ?? ending.signal;
@@ -74919,12 +75719,12 @@ async function unpackBtf(programs, tarball, use = {}) {
 function unameOf(path2) {
   const parts = path2.split("/");
   const name = parts.at(-1) ?? "";
-  if (!name.endsWith(SUFFIX)) {
-    throw badTarball(`its member '${printable(path2)}' is not named <uname -r>${SUFFIX}`);
+  if (!name.endsWith(SUFFIX2)) {
+    throw badTarball(`its member '${printable(path2)}' is not named <uname -r>${SUFFIX2}`);
   }
   if (parts.includes("..")) throw badTarball(`its member '${printable(path2)}' leads out of it`);
   try {
-    return asUname(name.slice(0, -SUFFIX.length));
+    return asUname(name.slice(0, -SUFFIX2.length));
   } catch (error2) {
     throw badTarball(`its member '${printable(path2)}' is not named after a kernel`, error2);
   }
@@ -74949,7 +75749,8 @@ async function decompress2(programs, tarball, use) {
 }
 
 // src/jobs/make-btf/fetch-vmlinux.ts
-import { rm as rm6 } from "node:fs/promises";
+import { readdir, rm as rm8 } from "node:fs/promises";
+import { dirname as dirname6, join as join10 } from "node:path";
 
 // src/rpm/bytes.ts
 var ByteQueue = class {
@@ -75010,216 +75811,6 @@ var ByteQueue = class {
   }
 };
 
-// src/rpm/header.ts
-import { isUtf8 } from "node:buffer";
-var MAGIC2 = 2393761793;
-var INTRO_SIZE = 16;
-var ENTRY_SIZE2 = 16;
-var REGION_SIZE = 16;
-var FIRST_TAG = 100;
-var MAX_VALUES = 1 << 18;
-var TYPE2 = {
-  char: 1,
-  int8: 2,
-  int16: 3,
-  int32: 4,
-  int64: 5,
-  string: 6,
-  binary: 7,
-  strings: 8,
-  i18n: 9
-};
-var BYTES_OF_NUMBER = /* @__PURE__ */ new Map([
-  [TYPE2.char, 1],
-  [TYPE2.int8, 1],
-  [TYPE2.int16, 2],
-  [TYPE2.int32, 4],
-  [TYPE2.int64, 8]
-]);
-var HEADER = {
-  title: "header",
-  regionTag: 63,
-  maxEntries: 65535,
-  maxData: 64 * 1024 * 1024,
-  regionIsAll: true
-};
-var SIGNATURE_HEADER = {
-  title: "signature header",
-  regionTag: 62,
-  maxEntries: 32,
-  maxData: 64 * 1024 * 1024,
-  regionIsAll: false
-};
-function headerSize(intro, kind) {
-  if (intro.readUInt32BE(0) !== MAGIC2) {
-    throw corrupt(
-      `The ${kind.title} begins with ${intro.toString("hex", 0, 4)} instead of 8eade801.`
-    );
-  }
-  const entries = intro.readUInt32BE(8);
-  const data = intro.readUInt32BE(12);
-  if (entries === 0 || entries > kind.maxEntries) {
-    throw corrupt(
-      `The ${kind.title} says it has ${entries} entries; 1 to ${kind.maxEntries} are sane.`
-    );
-  }
-  if (data > kind.maxData) {
-    throw corrupt(
-      `The ${kind.title} says it has ${data} bytes of data; at most ${kind.maxData} are sane.`
-    );
-  }
-  return INTRO_SIZE + entries * ENTRY_SIZE2 + data;
-}
-var Header = class {
-  /** The header as it stands in the package, magic included: what digests and signatures are made of. */
-  bytes;
-  /** Whether a region spans it; packages of format 3 may have none. */
-  hasRegion;
-  #kind;
-  #data;
-  #entries = /* @__PURE__ */ new Map();
-  constructor(bytes2, kind) {
-    if (bytes2.length < INTRO_SIZE || headerSize(bytes2, kind) !== bytes2.length) {
-      throw corrupt(`The ${kind.title} is not as long as it says.`);
-    }
-    this.bytes = bytes2;
-    this.#kind = kind;
-    const entries = bytes2.readUInt32BE(8);
-    this.#data = bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE2);
-    this.hasRegion = bytes2.readUInt32BE(INTRO_SIZE) === kind.regionTag;
-    if (this.hasRegion) this.#checkRegion(entries);
-    for (let index2 = this.hasRegion ? 1 : 0; index2 < entries; index2++) {
-      this.#addEntry(INTRO_SIZE + index2 * ENTRY_SIZE2);
-    }
-  }
-  has(tag) {
-    return this.#entries.has(tag);
-  }
-  /** The one string of a tag; of a translated one, that of the C locale. */
-  string(tag) {
-    const entry = this.#entries.get(tag);
-    if (entry === void 0) return void 0;
-    if (entry.type !== TYPE2.string && entry.type !== TYPE2.i18n)
-      throw this.#wrongType(tag, entry, "a string");
-    return text(this.#data.subarray(entry.offset, this.#endOfString(tag, entry.offset)));
-  }
-  /** All strings of a tag; none where the tag is missing. */
-  strings(tag) {
-    const entry = this.#list(tag);
-    if (entry === void 0) return [];
-    if (entry.type !== TYPE2.strings && entry.type !== TYPE2.string) {
-      throw this.#wrongType(tag, entry, "strings");
-    }
-    const strings = [];
-    let start2 = entry.offset;
-    for (let index2 = 0; index2 < entry.count; index2++) {
-      const end = this.#endOfString(tag, start2);
-      strings.push(text(this.#data.subarray(start2, end)));
-      start2 = end + 1;
-    }
-    return strings;
-  }
-  /** All numbers of a tag, unsigned as every one we read is; none where the tag is missing. */
-  numbers(tag) {
-    const entry = this.#list(tag);
-    if (entry === void 0) return [];
-    const width = BYTES_OF_NUMBER.get(entry.type);
-    if (width === void 0) throw this.#wrongType(tag, entry, "numbers");
-    return Array.from({ length: entry.count }, (_5, index2) => {
-      const at3 = entry.offset + index2 * width;
-      return width === 8 ? this.#long(tag, at3) : this.#data.readUIntBE(at3, width);
-    });
-  }
-  /** The first number of a tag. */
-  number(tag) {
-    return this.numbers(tag)[0];
-  }
-  binary(tag) {
-    const entry = this.#entries.get(tag);
-    if (entry === void 0) return void 0;
-    if (entry.type !== TYPE2.binary) throw this.#wrongType(tag, entry, "bytes");
-    return this.#data.subarray(entry.offset, entry.offset + entry.count);
-  }
-  #addEntry(at3) {
-    const tag = this.bytes.readUInt32BE(at3);
-    const type = this.bytes.readUInt32BE(at3 + 4);
-    const offset = this.bytes.readUInt32BE(at3 + 8);
-    const count2 = this.bytes.readUInt32BE(at3 + 12);
-    const { title } = this.#kind;
-    if (tag < FIRST_TAG)
-      throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
-    if (type < TYPE2.char || type > TYPE2.i18n)
-      throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
-    const width = BYTES_OF_NUMBER.get(type) ?? 1;
-    const fits = offset < this.#data.length && count2 <= (this.#data.length - offset) / width;
-    if (count2 === 0 || !fits || type === TYPE2.string && count2 !== 1) {
-      throw corrupt(
-        `The ${title}'s tag ${tag} says it has ${count2} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
-      );
-    }
-    if (this.#entries.has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
-    this.#entries.set(tag, { type, offset, count: count2 });
-  }
-  /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
-  #checkRegion(entries) {
-    const { title, regionTag, regionIsAll } = this.#kind;
-    const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
-    const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
-    const isRegion = (type, count2) => type === TYPE2.binary && count2 === REGION_SIZE;
-    if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
-      throw wrong("is not 16 bytes");
-    }
-    if (offset + REGION_SIZE > this.#data.length)
-      throw wrong(`has its trailer at ${offset}, beyond the data`);
-    const trailer = this.#data.subarray(offset, offset + REGION_SIZE);
-    const tag = trailer.readUInt32BE(0);
-    const knownTag = tag === regionTag || tag === 61 && !regionIsAll;
-    if (!knownTag || !isRegion(trailer.readUInt32BE(4), trailer.readUInt32BE(12))) {
-      throw wrong("has a broken trailer");
-    }
-    const spanned = -trailer.readInt32BE(8);
-    if (spanned <= 0 || spanned % ENTRY_SIZE2 !== 0 || spanned / ENTRY_SIZE2 > entries) {
-      throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE2}`);
-    }
-    const spansAll = spanned / ENTRY_SIZE2 === entries && offset + REGION_SIZE === this.#data.length;
-    if (regionIsAll && !spansAll) throw wrong("leaves out a part of it");
-  }
-  #list(tag) {
-    const entry = this.#entries.get(tag);
-    if (entry !== void 0 && entry.count > MAX_VALUES) {
-      throw corrupt(
-        `The ${this.#kind.title}'s tag ${tag} has ${entry.count} values; at most ${MAX_VALUES} are sane.`
-      );
-    }
-    return entry;
-  }
-  #endOfString(tag, start2) {
-    const end = this.#data.indexOf(0, start2);
-    if (end < 0 || start2 >= this.#data.length) {
-      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has a string that does not end.`);
-    }
-    return end;
-  }
-  #long(tag, at3) {
-    const value = this.#data.readBigUInt64BE(at3);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has the absurd number ${value}.`);
-    }
-    return Number(value);
-  }
-  #wrongType(tag, entry, expected) {
-    return corrupt(
-      `The ${this.#kind.title}'s tag ${tag} has type ${entry.type} where ${expected} should be.`
-    );
-  }
-};
-function text(bytes2) {
-  return bytes2.toString(isUtf8(bytes2) ? "utf8" : "latin1");
-}
-function quoted(name) {
-  return `'${printable(name)}'`;
-}
-
 // src/rpm/lead.ts
 var LEAD_SIZE = 96;
 function parseLead(bytes2) {
@@ -75244,124 +75835,6 @@ function parseLead(bytes2) {
 
 // src/rpm/package.ts
 import { createHash as createHash5 } from "node:crypto";
-
-// src/rpm/files.ts
-var MAX_PATH = 4096;
-var MAX_ALL_PATHS = 64 * 1024 * 1024;
-var FILE_FLAG_GHOST = 1 << 6;
-var KINDS2 = /* @__PURE__ */ new Map([
-  [32768, "file"],
-  [16384, "directory"],
-  [40960, "symlink"]
-]);
-function pathOfMember(name) {
-  return name.replace(/^\.?\/*/, "/");
-}
-function packageFiles(header, source2) {
-  const paths = filePaths(header, source2);
-  const list3 = (tag, values) => {
-    if (values.length !== paths.length) {
-      throw corrupt(
-        `The header lists ${paths.length} files, but its tag ${tag} has ${values.length} values.`
-      );
-    }
-    return values;
-  };
-  const numbers = (tag) => list3(tag, header.numbers(tag));
-  const sizesTag = header.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
-  const sizes = numbers(sizesTag);
-  const modes = numbers(TAG.fileModes);
-  const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
-  const digests = header.has(TAG.fileDigests) ? list3(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
-  const linkTos = header.has(TAG.fileLinkTos) ? list3(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
-  const algorithm = DIGEST_ALGORITHMS.get(header.number(TAG.fileDigestAlgorithm) ?? 1);
-  const files = paths.map((path2, index2) => {
-    const mode = modes[index2] ?? 0;
-    const kind = KINDS2.get(mode & 61440) ?? "other";
-    return {
-      index: index2,
-      path: path2,
-      kind,
-      mode,
-      size: sizes[index2] ?? 0,
-      digest: kind === "file" ? asDigest(digests[index2], algorithm, path2) : void 0,
-      linkTo: kind === "symlink" ? linkTos[index2] : void 0,
-      ghost: ((flags[index2] ?? 0) & FILE_FLAG_GHOST) !== 0,
-      links: [index2]
-    };
-  });
-  return withHardLinks(files, header);
-}
-function filePaths(header, source2) {
-  const namesTag = header.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
-  const names = header.strings(namesTag);
-  const paths = namesTag === TAG.oldFileNames ? names : joined(header, names);
-  const seen = /* @__PURE__ */ new Set();
-  let total = 0;
-  for (const path2 of paths) {
-    total += path2.length;
-    if (path2.length > MAX_PATH || total > MAX_ALL_PATHS)
-      throw corrupt("The header has file names of absurd length.");
-    checkPath(path2, source2);
-    if (seen.has(path2)) throw corrupt(`The header lists the file ${quoted(path2)} twice.`);
-    seen.add(path2);
-  }
-  return paths;
-}
-function joined(header, names) {
-  const folders = header.strings(TAG.dirNames);
-  const indexes = header.numbers(TAG.dirIndexes);
-  if (indexes.length !== names.length) {
-    throw corrupt(`The header lists ${names.length} files, but the folders of ${indexes.length}.`);
-  }
-  let total = 0;
-  return names.map((name, index2) => {
-    const folder2 = folders[indexes[index2] ?? -1];
-    if (folder2 === void 0) {
-      throw corrupt(
-        `The header puts the file ${quoted(name)} into folder ${indexes[index2]} of ${folders.length}.`
-      );
-    }
-    total += folder2.length + name.length;
-    if (total > MAX_ALL_PATHS) throw corrupt("The header has file names of absurd length.");
-    return folder2 + name;
-  });
-}
-function checkPath(path2, source2) {
-  const shaped = path2.startsWith("/") || source2 && path2 !== "" && !path2.includes("/");
-  if (!shaped || /(?:^|\/)\.\.(?:\/|$)/.test(path2)) {
-    throw corrupt(
-      `The header lists the file ${quoted(path2)}, which is not a path that a package may have.`
-    );
-  }
-}
-function asDigest(hex, algorithm, path2) {
-  if (!hex || algorithm === void 0) return void 0;
-  if (!/^(?:[0-9a-f]{2}){16,64}$/i.test(hex)) {
-    throw corrupt(`The header's digest of the file ${quoted(path2)} is no hexadecimal number.`);
-  }
-  return { algorithm, hex: hex.toLowerCase() };
-}
-function withHardLinks(files, header) {
-  const inodes = header.numbers(TAG.fileInodes);
-  const devices = header.numbers(TAG.fileDevices);
-  const names = /* @__PURE__ */ new Map();
-  for (const file of files) {
-    const inode = inodes[file.index];
-    if (file.kind !== "file" || file.ghost || !inode) continue;
-    const key = `${devices[file.index]}:${inode}`;
-    const known = names.get(key);
-    if (known === void 0) names.set(key, [file.index]);
-    else known.push(file.index);
-  }
-  const result = [...files];
-  for (const links of names.values()) {
-    if (links.length > 1) {
-      for (const index2 of links) result[index2] = { ...files[index2], links };
-    }
-  }
-  return result;
-}
 
 // src/rpm/payload.ts
 var COMPRESSORS = ["none", "gzip", "bzip2", "lzma", "xz", "zstd"];
@@ -75580,7 +76053,7 @@ async function readStart(pool, url3, length, signal, read2) {
   const headers = { range: `bytes=0-${length - 1}` };
   const answer2 = await get(pool.dependencies, url3, { headers, idleTimeout: IDLE_TIMEOUT, signal });
   try {
-    const size2 = sizeOf2(answer2);
+    const size2 = sizeOf4(answer2);
     if (size2 === void 0) throw new Error(`status ${answer2.status}`);
     const changed = Date.parse(answer2.headers["last-modified"] ?? "");
     const changedAt = Number.isNaN(changed) ? 0 : Math.floor(changed / 1e3);
@@ -75597,7 +76070,7 @@ async function* atMost(bytes2, length) {
     if (left <= 0) return;
   }
 }
-function sizeOf2({
+function sizeOf4({
   status,
   headers
 }) {
@@ -75608,7 +76081,7 @@ function sizeOf2({
 
 // src/jobs/make-btf/extract-vmlinux.ts
 import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
-import { dirname as dirname4, posix } from "node:path";
+import { dirname as dirname5, posix } from "node:path";
 
 // src/rpm/cpio.ts
 var MAGIC_SIZE = 6;
@@ -75910,22 +76383,27 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const entry = findVmlinux(head.files, wanted);
   if (!entry) throw noVmlinux(wanted, head.files);
   checkSizes2(head, entry);
-  await admit(head, entry);
+  const modules2 = wanted.modules === void 0 ? [] : findModules(head.files, entry.path, wanted.modules.names, wanted.modules.folder);
+  const onDisk = [entry, ...modules2.map((one2) => one2.file)];
+  await admit(
+    head,
+    onDisk.reduce((sum2, { size: size2 }) => sum2 + size2, 0)
+  );
   const strong = isStrong(entry.digest);
-  const programs = strong ? rangePrograms(head, entry, decoders) : void 0;
+  const programs = strong && modules2.length === 0 ? rangePrograms(head, entry, decoders) : void 0;
   const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
   const body = head.body(strong ? "not-needed" : "checked");
-  const payload = { head, entry, body, target, decoders, damaged };
+  const payload = { head, entry, modules: modules2, body, target, decoders, damaged };
   const file = programs ? await readRange(payload, programs) : await readArchive(payload);
   const { digest } = entry;
   if (digest && digest.hex !== file.stated) throw wrongDigest(digest, file.stated);
-  return { head, size: file.size, sha256: file.sha256, proven: strong };
+  return { head, size: file.size, sha256: file.sha256, proven: strong, modules: modules2 };
 }
 async function readRange(payload, programs) {
   const { entry, body, target, decoders, damaged } = payload;
   const file = openSync2(target, "wx", 384);
   try {
-    await decodeToFile(programs, body, decoders.programs, damaged, file, dirname4(target));
+    await decodeToFile(programs, body, decoders.programs, damaged, file, dirname5(target));
   } finally {
     closeSync2(file);
   }
@@ -75934,20 +76412,49 @@ async function readRange(payload, programs) {
   throw damaged(`it ends after ${extracted.size} of the ${entry.size} bytes of vmlinux`);
 }
 async function readArchive(payload) {
-  const { head, entry, body, target, decoders, damaged } = payload;
+  const { head, entry, modules: modules2, body, target, decoders, damaged } = payload;
+  const moduleWriters = new ModuleWriters(modules2);
   const file = new VmlinuxWriter(target, algorithmOf(entry));
   try {
-    const choose = (member) => member.holds(entry.path) ? file : void 0;
+    const choose = (member) => member.holds(entry.path) ? file : moduleWriters.of(member);
     const cpio = new CpioParser(head.files, choose);
     for await (const bytes2 of decompress(head.payload.compressor, body, decoders, damaged)) {
       cpio.push(bytes2);
     }
     cpio.finish();
+    moduleWriters.finish();
     return { size: file.size, ...file.digests() };
   } finally {
     file.close();
+    moduleWriters.close();
   }
 }
+var ModuleWriters = class {
+  #waiting;
+  #taken = [];
+  constructor(modules2) {
+    this.#waiting = [...modules2];
+  }
+  of(member) {
+    const index2 = this.#waiting.findIndex(({ file }) => member.holds(file.path));
+    const [module] = index2 < 0 ? [] : this.#waiting.splice(index2, 1);
+    if (module === void 0) return void 0;
+    const writer = new VmlinuxWriter(module.target, algorithmOf(module.file));
+    this.#taken.push({ module, writer });
+    return writer;
+  }
+  /** Throws `corrupt-package` for a module with another digest than the header has for it. */
+  finish() {
+    for (const { module, writer } of this.#taken) {
+      const { digest } = module.file;
+      const { stated } = writer.digests();
+      if (digest && digest.hex !== stated) throw wrongDigest(digest, stated, `${module.name}.ko`);
+    }
+  }
+  close() {
+    for (const { writer } of this.#taken) writer.close();
+  }
+};
 function algorithmOf({ digest }) {
   return digest?.algorithm ?? "sha256";
 }
@@ -75968,10 +76475,10 @@ function rangePrograms({ files, header, payload }, { index: index2, size: size2 
 function isStrong(digest) {
   return digest !== void 0 && !["md5", "sha1"].includes(digest.algorithm);
 }
-function wrongDigest({ algorithm, hex }, actual) {
+function wrongDigest({ algorithm, hex }, actual, file = "vmlinux") {
   return new Failure(
     "corrupt-package",
-    `vmlinux has the ${algorithm} ${actual}, but the header promises ${hex}.`
+    `${file} has the ${algorithm} ${actual}, but the header promises ${hex}.`
   );
 }
 var MOST_LINKS = 40;
@@ -76058,7 +76565,7 @@ async function fetchVmlinux(context2, kernel, target, stopwatch) {
     return await fetchPackage(context2, kernel, target, stopwatch);
   } catch (error2) {
     for (const other of isMismatch(error2) ? alternativesOf(kernel) : []) {
-      await rm6(target, { force: true });
+      await removeFiles(dirname6(target));
       try {
         return await fetchPackage(context2, other, target, stopwatch);
       } catch (again) {
@@ -76086,9 +76593,13 @@ async function fetchPackage(context2, kernel, target, stopwatch) {
       const wrongBytes = isMismatch(error2) && downloader.canTryAgain;
       if (!wrongPlace && !wrongBytes) throw error2;
       if (wrongPlace) mayCut = false;
-      await rm6(target, { force: true });
+      await removeFiles(dirname6(target));
     }
   }
+}
+async function removeFiles(folder2) {
+  const names = await readdir(folder2);
+  await Promise.all(names.map((name) => rm8(join10(folder2, name), { force: true })));
 }
 var Attempt = class {
   #context;
@@ -76150,14 +76661,17 @@ var Attempt = class {
   /** Damaged bytes break the decoder before the end: the sum of the whole says whose fault it is. */
   async #extract() {
     const { decoders, space, memory, interrupted } = this.#context;
-    const admit = async (head, file) => {
+    const admit = async (head, bytes2) => {
       this.#signature = await this.#context.verifySignature(head, this.#kernel);
-      this.#releaseSpace = await space.acquire(file.size, interrupted);
+      this.#releaseSpace = await space.acquire(bytes2, interrupted);
       this.#releaseMemory = await memory.acquire(DECODER_MEMORY, interrupted);
     };
     try {
       const { nvra, vmlinuxPath, otherVmlinuxPaths = [] } = this.#kernel;
-      const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths };
+      const names = this.#context.modules?.names;
+      const folder2 = dirname6(this.#target);
+      const modules2 = names === void 0 ? void 0 : { names, folder: folder2 };
+      const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths, modules: modules2 };
       const xzRange = (range) => {
         const programs = this.#mayCut ? decoders.xzRange(range) : void 0;
         this.cut = programs !== void 0;
@@ -76196,124 +76710,6 @@ var Attempt = class {
 };
 function isAboutContent({ reason: reason2 }) {
   return ["corrupt-package", "bad-signature", "unsigned", "no-vmlinux"].includes(reason2);
-}
-
-// src/jobs/make-btf/run-pahole.ts
-import { rm as rm7 } from "node:fs/promises";
-
-// src/btf/encode.ts
-import { stat } from "node:fs/promises";
-async function encodeBtf(programs, encoder, request2) {
-  const { vmlinux, output, signal } = request2;
-  const elf = await withFile(vmlinux, readElf);
-  if (!hasDwarf(elf)) throw noDwarf(vmlinux);
-  if (await sizeOf3(output) !== void 0) {
-    throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
-  }
-  const { status, ...ending } = await programs.run({
-    program: encoder.path,
-    args: [...encoder.args, "--btf_encode_detached", output, vmlinux],
-    ...encoder.env === void 0 ? {} : { env: encoder.env },
-    ...signal === void 0 ? {} : { signal }
-  });
-  const said = lastLines(`${ending.stderr}
-${ending.stdout.toString("utf8")}`);
-  if (ending.signal === "SIGKILL") throw killed();
-  if (status !== 0) throw await refused(vmlinux, status ?? ending.signal, said);
-  const size2 = await sizeOf3(output);
-  if (size2 === void 0 || size2 === 0) {
-    throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
-  }
-  return { size: size2 };
-}
-function noDwarf(vmlinux) {
-  return new Failure(
-    "no-dwarf",
-    `${vmlinux} has no debug information, so that no BTF can be made of it.`,
-    "The package is not the one with the debug information, or its vmlinux was stripped."
-  );
-}
-function unreadableDwarf(vmlinux, form, said) {
-  const [what, advice2] = {
-    zstd: [
-      "is compressed with zstd",
-      "Install elfutils (libdw, libelf) 0.189 or newer with zstd, and a pahole that uses it: with --pahole 1.31 one is built."
-    ],
-    dwz: [
-      "refers to a supplementary file of dwz, which is not in this package",
-      "Install the package with the supplementary file (/usr/lib/debug/.dwz), or use a newer pahole."
-    ],
-    plain: ["is in a form that it does not know", "Use a newer pahole: --pahole 1.31."]
-  }[form];
-  return new Failure(
-    "unreadable-dwarf",
-    `This pahole cannot read the debug information of ${vmlinux}, which ${what}.${said}`,
-    advice2
-  );
-}
-function killed() {
-  return new Failure(
-    "out-of-memory",
-    "pahole was killed, as the kernel does when memory runs out.",
-    "Run fewer kernels at once, give pahole fewer jobs, or use pahole 1.28 or newer, which needs a quarter of the memory."
-  );
-}
-async function refused(vmlinux, status, said) {
-  if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
-    return unreadableDwarf(vmlinux, await dwarfFormOf(vmlinux), said);
-  }
-  if (status === "SIGBUS" || /No space left on device|Could only write \d+ bytes/.test(said)) {
-    return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
-  }
-  if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
-    return new Failure("out-of-memory", `pahole ran out of memory.${said}`);
-  }
-  return new Failure("pahole-failed", `pahole ended with ${status} on ${vmlinux}.${said}`);
-}
-function lastLines(text3) {
-  const lines = text3.split("\n").map((line2) => printable(line2.trim()));
-  const last = lines.filter((line2) => line2 !== "").slice(-3);
-  return last.length === 0 ? "" : ` It said: ${last.join(" / ")}`;
-}
-async function sizeOf3(path2) {
-  try {
-    return (await stat(path2)).size;
-  } catch (error2) {
-    if (isSystemError(error2, "ENOENT")) return void 0;
-    throw error2;
-  }
-}
-
-// src/jobs/make-btf/run-pahole.ts
-async function runPahole(context2, vmlinux, cores) {
-  const { pahole: pahole3, memory } = context2;
-  const debugInfo = await debugInfoOf(vmlinux);
-  const need2 = paholeMemory(pahole3.version, debugInfo, 1);
-  const release2 = await memory.acquire(need2, context2.platform.interrupted);
-  try {
-    const spare = need2 + memory.free;
-    const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), spare));
-    return await start(context2, vmlinux, jobs);
-  } catch (error2) {
-    if (!(error2 instanceof Failure) || error2.reason !== "out-of-memory") throw error2;
-  } finally {
-    release2();
-  }
-  const all = await memory.acquire(memory.capacity, context2.platform.interrupted);
-  try {
-    return await start(context2, vmlinux, 1);
-  } finally {
-    all();
-  }
-}
-async function start({ platform: platform4, pahole: pahole3, profile }, vmlinux, jobs) {
-  const { args, flags } = paholeArguments(pahole3, { profile, jobs });
-  const file = `${vmlinux}.btf`;
-  await rm7(file, { force: true });
-  const encoder = { path: pahole3.path, args };
-  const signal = platform4.interrupted;
-  await encodeBtf(platform4.programs, encoder, { vmlinux, output: file, signal });
-  return { file, flags };
 }
 
 // src/jobs/make-btf/stopwatch.ts
@@ -76442,26 +76838,28 @@ async function buildKernel(context2, kernel, cores, task) {
   const { platform: platform4, pahole: pahole3, interrupted } = context2;
   const stopwatch = new Stopwatch(platform4.clock, task);
   const directory = await context2.workspace.kernelDirectory();
-  const path2 = join9(directory.folder, "vmlinux");
+  const path2 = join11(directory.folder, "vmlinux");
   let release2 = () => {
   };
   try {
     const fetched = await fetchVmlinux(context2, kernel, path2, stopwatch);
     release2 = fetched.release;
+    const { modules: modules2 } = fetched.vmlinux;
     const vmlinux = { size: fetched.vmlinux.size, sha256: fetched.vmlinux.sha256 };
     if (await isPacked(path2)) {
       const most = LARGEST_RATIO * vmlinux.size;
       fetched.release();
-      release2 = await context2.space.acquire(most + vmlinux.size, interrupted);
+      const ofModules = modules2.reduce((sum2, one2) => sum2 + one2.file.size, 0);
+      release2 = await context2.space.acquire(most + vmlinux.size + ofModules, interrupted);
       Object.assign(vmlinux, await unpackVmlinux(path2, context2.decoders, most));
     }
     const elf = await withFile(path2, readElf);
     stopwatch.begin("pahole");
     const { file, flags } = await runPahole(context2, path2, cores);
-    const btf = makePlain(await readFile2(file));
+    const btf = makePlain(await readFile3(file));
     stopwatch.end("pahole", btf.length);
-    await rm8(path2);
-    release2();
+    await rm9(path2);
+    if (context2.modules === void 0) release2();
     stopwatch.begin("check");
     const { size: size2, kinds: kinds3 } = checkPublishable(btf, context2.expectation);
     stopwatch.end("check", size2);
@@ -76494,7 +76892,18 @@ async function buildKernel(context2, kernel, cores, task) {
       stages: stopwatch.stages,
       finishedAt: platform4.clock.date().toISOString()
     };
-    return { record: record2, tarball };
+    if (context2.modules === void 0) return { record: record2, tarball, withModules: void 0 };
+    const { btf: merged, use } = await mergeWithModules(context2, file, modules2);
+    const packed = await packBtf(platform4.programs, kernel.uname, merged, { signal: interrupted });
+    const counted4 = checkPublishable(merged, context2.expectation);
+    const withModules = {
+      ...record2,
+      btf: { size: counted4.size, sha256: sha256(merged), kinds: counted4.kinds },
+      tarball: { path: record2.tarball.path, size: packed.length, sha256: sha256(packed) },
+      modules: { requested: context2.modules.names, ...use },
+      finishedAt: platform4.clock.date().toISOString()
+    };
+    return { record: record2, tarball, withModules: { record: withModules, tarball: packed } };
   } finally {
     await directory.remove();
     release2();
@@ -76503,8 +76912,8 @@ async function buildKernel(context2, kernel, cores, task) {
 
 // src/jobs/make-btf/output.ts
 import { constants as constants3 } from "node:fs";
-import { access, mkdir as mkdir6, readFile as readFile3, rm as rm10 } from "node:fs/promises";
-import { join as join10 } from "node:path";
+import { access, mkdir as mkdir6, readFile as readFile4, rm as rm11 } from "node:fs/promises";
+import { join as join12 } from "node:path";
 
 // node_modules/valibot/dist/index.mjs
 var store$4;
@@ -77569,6 +77978,16 @@ var keyId = pipe2(
   regex(/^(?:[0-9A-F]{16}|[0-9A-F]{40}|[0-9A-F]{64})$/, "is no key")
 );
 var hashName = pipe2(string(), regex(/^[a-z][0-9a-z-]{2,15}$/, "is no hash algorithm"));
+var moduleName = pipe2(string(), regex(/^\w{1,100}$/, "is no module's name"));
+var moduleNames = pipe2(array(moduleName), maxLength(1e4));
+var modules = strictObject({
+  requested: pipe2(
+    array(pipe2(string(), regex(/^[\w*?[\]-]{1,100}$/, "is no glob"))),
+    maxLength(1e3)
+  ),
+  included: moduleNames,
+  excluded: pipe2(array(strictObject({ name: moduleName, why: line })), maxLength(1e4))
+});
 var verification = strictObject({
   repodata: boolean(),
   header: boolean(),
@@ -77610,6 +78029,7 @@ var kernelRecord = strictObject({
   pahole: pahole2,
   btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
   tarball: strictObject({ path: string(), size, sha256: sha2563 }),
+  modules: exactOptional(modules),
   stages: strictObject(entriesFromList(STAGES, measured)),
   finishedAt: time
 });
@@ -77662,13 +78082,13 @@ function packageMismatch({ uname: uname2, nvra, arch: arch3, package: { url: url
 
 // src/platform/replace-file.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
-import { mkdir as mkdir5, open as open4, rename as rename3, rm as rm9 } from "node:fs/promises";
-import { dirname as dirname5 } from "node:path";
+import { mkdir as mkdir5, open as open4, rename as rename3, rm as rm10 } from "node:fs/promises";
+import { dirname as dirname7 } from "node:path";
 var PARTIAL_FILE = /\.[0-9a-f]{12}\.partial$/;
 async function replaceFile(path2, content, options3 = {}) {
   const { mode = 420, sync = false } = options3;
   const partial = `${path2}.${randomBytes2(6).toString("hex")}.partial`;
-  await mkdir5(dirname5(path2), { recursive: true });
+  await mkdir5(dirname7(path2), { recursive: true });
   try {
     const file = await open4(partial, "wx", mode);
     try {
@@ -77680,21 +78100,23 @@ async function replaceFile(path2, content, options3 = {}) {
     }
     await rename3(partial, path2);
   } catch (error2) {
-    await rm9(partial, { force: true });
+    await rm10(partial, { force: true });
     throw error2;
   }
 }
 
 // src/jobs/make-btf/output.ts
-async function finishedBefore(output, kernel, required) {
+async function finishedBefore(output, kernel, required, modules2) {
   const record2 = await readRecord(output, kernel.uname);
   if (!record2 || isFailureRecord(record2)) return void 0;
   const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || kernel.checksumOf === "header" || [kernel, ...kernel.alternatives ?? []].some(
     ({ checksum: checksum2 }) => checksum2.value === record2.package.sha256
   ));
   const sameEncoder = record2.pahole.version === required.version && record2.pahole.flags.join(" ") === required.flags.join(" ");
+  const sameModules = record2.modules?.requested.join(" ") === modules2?.join(" ");
+  if (!sameModules) return void 0;
   if (!samePackage || !sameEncoder || !satisfies(record2, kernel, required)) return void 0;
-  const tarball = await readFile3(join10(output, tarballPath(kernel, kernel.uname))).catch(
+  const tarball = await readFile4(join12(output, tarballPath(kernel, kernel.uname))).catch(
     undefinedIfMissing
   );
   if (!tarball) return void 0;
@@ -77717,18 +78139,18 @@ async function openOutput(output) {
   }
 }
 async function writeBuilt(output, { record: record2, tarball }) {
-  await write(join10(output, record2.tarball.path), tarball);
+  await write(join12(output, record2.tarball.path), tarball);
   await writeRecord(output, record2);
 }
 async function writeFailed(output, record2) {
-  const tarball = join10(output, tarballPath(record2, record2.uname));
-  await rm10(tarball, { force: true }).catch((error2) => {
+  const tarball = join12(output, tarballPath(record2, record2.uname));
+  await rm11(tarball, { force: true }).catch((error2) => {
     throw notWritable(tarball, error2);
   });
   await writeRecord(output, record2);
 }
 async function writeRecord(output, record2) {
-  await write(join10(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+  await write(join12(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
 `);
 }
 async function write(path2, content) {
@@ -77744,7 +78166,7 @@ function notWritable(path2, error2) {
 }
 async function readRecord(output, uname2) {
   const file = recordPath(uname2);
-  const text3 = await readFile3(join10(output, file), "utf8").catch(undefinedIfMissing);
+  const text3 = await readFile4(join12(output, file), "utf8").catch(undefinedIfMissing);
   if (text3 === void 0) return void 0;
   try {
     return parseRecord(text3, file);
@@ -77769,7 +78191,7 @@ function paholeCores({ working, waiting }, cores) {
 var MOST_NETWORK_FAILURES = 5;
 async function buildKernels(context2, kernels3, { output, concurrency, cores }, progress) {
   const { clock } = context2.platform;
-  const { interrupted, stop } = context2;
+  const { interrupted, modules: modules2, stop } = context2;
   const required = {
     version: context2.pahole.version,
     flags: paholeArguments(context2.pahole, { profile: context2.profile, jobs: 1 }).flags,
@@ -77782,8 +78204,11 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores }, 
   const attempt = async (kernel) => {
     const started = clock.now();
     const seconds2 = () => Math.round(clock.now() - started) / 1e3;
-    const finished = await finishedBefore(output, kernel, required);
-    if (finished) return { state: "skipped", record: finished, seconds: seconds2() };
+    const finished = await finishedBefore(output, kernel, required, void 0);
+    const withModules = modules2 && await finishedBefore(modules2.output, kernel, required, modules2.names);
+    if (finished && (modules2 === void 0 || withModules !== void 0)) {
+      return { state: "skipped", record: finished, withModules, seconds: seconds2() };
+    }
     const task = progress.begin(kernel.uname);
     const spare = () => paholeCores({ working, waiting }, cores);
     try {
@@ -77792,14 +78217,21 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores }, 
         return failureRecord2(context2, kernel, error2);
       });
       if ("state" in built2) {
+        if (modules2) await writeFailed(modules2.output, built2);
         await writeFailed(output, built2);
         task.end(`failed (${built2.reason})`, built2.message);
         return { state: "failed", record: built2, seconds: seconds2() };
       }
+      if (modules2 && built2.withModules) await writeBuilt(modules2.output, built2.withModules);
       await writeBuilt(output, built2);
       const { btf, tarball } = built2.record;
       task.end("built", `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
-      return { state: "built", record: built2.record, seconds: seconds2() };
+      return {
+        state: "built",
+        record: built2.record,
+        withModules: built2.withModules?.record,
+        seconds: seconds2()
+      };
     } catch (error2) {
       task.end("interrupted");
       throw error2;
@@ -80826,7 +81258,7 @@ function buildOutcome(results, notTried, problems, output) {
     ...counts,
     output,
     notTried,
-    kernels: results.map(({ state, seconds: time2, record: record2 }) => ({ state, seconds: time2, record: record2 })),
+    kernels: results.map(rowOfDocument),
     troubles: problems
   };
   const rows = results.map(row);
@@ -80836,6 +81268,8 @@ function buildOutcome(results, notTried, problems, output) {
     ...failed3.map(({ uname: uname2, message }) => `${uname2}: ${message}
 `),
     ...problems.map(({ where, message }) => `${where}: ${message}
+`),
+    ...results.flatMap(excludedModules).map((line2) => `${line2}
 `)
   ];
   return {
@@ -80861,6 +81295,15 @@ ${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}
       ...problems.map(({ where, message }) => ({ title: where, message }))
     ]
   };
+}
+function rowOfDocument(result) {
+  const { state, seconds: time2, record: record2 } = result;
+  const withModules = result.state === "failed" ? void 0 : result.withModules;
+  return withModules === void 0 ? { state, seconds: time2, record: record2 } : { state, seconds: time2, record: record2, withModules };
+}
+function excludedModules(result) {
+  const excluded = result.state === "failed" ? [] : result.withModules?.modules?.excluded ?? [];
+  return excluded.map(({ name, why }) => `${result.record.uname}: without ${name}: ${why}`);
 }
 function row(result) {
   const { record: record2 } = result;
@@ -80987,7 +81430,7 @@ function choice(choices, description2, options3) {
 }
 
 // src/commands/plan-options.ts
-import { readFile as readFile7 } from "node:fs/promises";
+import { readFile as readFile8 } from "node:fs/promises";
 
 // src/jobs/plan/limit.ts
 var UNITS2 = {
@@ -81101,19 +81544,6 @@ function expressionOf(source2) {
 }
 function fillIn(template, values) {
   return template.replace(/<([a-zA-Z]\w*)>/g, (whole, name) => values[name] ?? whole);
-}
-
-// src/sources/glob.ts
-var import_picomatch = __toESM(require_picomatch2(), 1);
-function selector(globs) {
-  if (globs.length === 0 || globs.includes("all")) return () => true;
-  const literal2 = new Set(globs);
-  const options3 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
-  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options3));
-  return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
-}
-function isGlob(word3) {
-  return word3 === "all" || /[*?[]/.test(word3);
 }
 
 // src/sources/nearest.ts
@@ -82012,9 +82442,9 @@ function asRepositoryPath(href, origin) {
 // src/rpmmd/repository.ts
 import { createHash as createHash9 } from "node:crypto";
 import { createReadStream as createReadStream3, createWriteStream as createWriteStream2 } from "node:fs";
-import { mkdtemp as mkdtemp3, rm as rm11 } from "node:fs/promises";
+import { mkdtemp as mkdtemp3, rm as rm12 } from "node:fs/promises";
 import { tmpdir as tmpdir3 } from "node:os";
-import { join as join11 } from "node:path";
+import { join as join13 } from "node:path";
 import { pipeline as pipeline4 } from "node:stream/promises";
 
 // src/rpmmd/xml.ts
@@ -82320,7 +82750,7 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
       `${repomd} says that its primary metadata has ${bytes2} bytes, which is more than any repository has.`
     );
   }
-  const temporary = await mkdtemp3(join11(tmpdir3(), "btfhub-metadata-"));
+  const temporary = await mkdtemp3(join13(tmpdir3(), "btfhub-metadata-"));
   try {
     let transfers = 0;
     const options3 = { prefer: mirror, notFound: "all", signal };
@@ -82328,7 +82758,7 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
     const fetched = await fetchFile(pool, path2, options3, async (response) => {
       if (response.status !== 200) throw gone(mirror, folder2, entry);
       transfers += 1;
-      const file = join11(temporary, `primary-${transfers}`);
+      const file = join13(temporary, `primary-${transfers}`);
       await keep(response, entry, file, onBytes);
       return { file, url: response.url };
     });
@@ -82341,7 +82771,7 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
     if (!(error2 instanceof Failure) || error2.reason !== "network") throw error2;
     throw new Failure("bad-repository", error2.message, error2.advice, error2);
   } finally {
-    await rm11(temporary, { recursive: true, force: true, maxRetries: 3 });
+    await rm12(temporary, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 function gone(mirror, folder2, { location }) {
@@ -85227,12 +85657,12 @@ function noRepository2({ source: source2, releases, arches }, roots) {
 }
 
 // src/archive/archive.ts
-import { readdir, readFile as readFile4 } from "node:fs/promises";
-import { join as join14 } from "node:path";
+import { readdir as readdir2, readFile as readFile5 } from "node:fs/promises";
+import { join as join16 } from "node:path";
 
 // src/git/location.ts
 import { existsSync as existsSync7 } from "node:fs";
-import { join as join12, resolve as resolve2 } from "node:path";
+import { join as join14, resolve as resolve2 } from "node:path";
 import { fileURLToPath } from "node:url";
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function parseLocation(where) {
@@ -85288,8 +85718,8 @@ function local(where) {
   if (!existsSync7(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = existsSync7(join12(folder2, "HEAD")) && existsSync7(join12(folder2, "objects"));
-  if (bare || existsSync7(join12(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = existsSync7(join14(folder2, "HEAD")) && existsSync7(join14(folder2, "objects"));
+  if (bare || existsSync7(join14(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path2) {
@@ -85402,9 +85832,9 @@ function explainGitError(attempt, where, said, cause) {
 
 // src/git/repository.ts
 import { existsSync as existsSync8 } from "node:fs";
-import { mkdir as mkdir7, mkdtemp as mkdtemp4, rm as rm12, writeFile as writeFile3 } from "node:fs/promises";
+import { mkdir as mkdir7, mkdtemp as mkdtemp4, rm as rm13, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir4 } from "node:os";
-import { join as join13, resolve as resolve3 } from "node:path";
+import { join as join15, resolve as resolve3 } from "node:path";
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -88980,7 +89410,7 @@ var GitRepository = class _GitRepository {
   static async open(platform4, url3, isLocal, credential) {
     await platform4.programs.run({ program: "git", args: ["--version"] });
     const other = isLocal ? await findObjects(platform4, url3) : void 0;
-    const folder2 = await mkdtemp4(join13(platform4.env.TMPDIR ?? tmpdir4(), "btfhub-git-"));
+    const folder2 = await mkdtemp4(join15(platform4.env.TMPDIR ?? tmpdir4(), "btfhub-git-"));
     const git = new GitRunner(platform4, folder2, credential);
     const repository = new _GitRepository(git, url3, other?.format ?? "sha1", other?.folder);
     try {
@@ -88992,14 +89422,14 @@ var GitRepository = class _GitRepository {
     return repository;
   }
   async close() {
-    await rm12(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await rm13(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
   async #init() {
     const format = this.#format === "sha1" ? [] : [`--object-format=${this.#format}`];
     await this.#local("make a repository in", ["init", ...format]);
     if (this.#alternate !== void 0) {
-      await mkdir7(join13(this.folder, "objects/info"), { recursive: true });
-      await writeFile3(join13(this.folder, "objects/info/alternates"), `${this.#alternate}
+      await mkdir7(join15(this.folder, "objects/info"), { recursive: true });
+      await writeFile3(join15(this.folder, "objects/info/alternates"), `${this.#alternate}
 `);
     }
     await this.#local("make a repository in", ["remote", "add", REMOTE, this.name]);
@@ -89028,7 +89458,7 @@ var GitRepository = class _GitRepository {
     const format = oid.length === 64 ? "sha256" : "sha1";
     if (format === this.#format) return;
     this.#format = format;
-    await rm12(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await rm13(this.folder, { recursive: true, force: true, maxRetries: 3 });
     await mkdir7(this.folder, { mode: 448 });
     await this.#init();
   }
@@ -89039,7 +89469,7 @@ var GitRepository = class _GitRepository {
    */
   async fetchBranches(branches, depth) {
     const specs = branches.map((branch) => `+${remoteRef(branch)}:${localRef(branch)}`);
-    const isShallow = existsSync8(join13(this.folder, "shallow"));
+    const isShallow = existsSync8(join15(this.folder, "shallow"));
     const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
     const running = this.#git.remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
     await this.#git.explained("read", this.name, running);
@@ -89173,7 +89603,7 @@ var GitRepository = class _GitRepository {
   /** The tree of a commit (or the empty one) with changes; the blobs need not be here. */
   async writeTree(base, changes) {
     this.#indexes += 1;
-    const env = { GIT_INDEX_FILE: join13(this.folder, `index-${this.#indexes}`) };
+    const env = { GIT_INDEX_FILE: join15(this.folder, `index-${this.#indexes}`) };
     const run2 = (args, input) => this.#git.explained(
       "write a tree into",
       this.folder,
@@ -89337,18 +89767,18 @@ function gitArchive(remote2) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries = await readdir(folder2, { recursive: true, withFileTypes: true });
+    const entries = await readdir2(folder2, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        join14(entry.parentPath, entry.name).slice(folder2.length + 1),
+        join16(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path2) => {
     try {
-      return await readFile4(join14(folder2, path2));
+      return await readFile5(join16(folder2, path2));
     } catch (error2) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error2, code)))
         return void 0;
@@ -89734,20 +90164,20 @@ function toPlanProblem({ where, failure }) {
 }
 
 // src/commands/selection-options.ts
-import { join as join16 } from "node:path";
+import { join as join18 } from "node:path";
 
 // src/rpmmd/cache.ts
-import { readFile as readFile5 } from "node:fs/promises";
-import { join as join15 } from "node:path";
+import { readFile as readFile6 } from "node:fs/promises";
+import { join as join17 } from "node:path";
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain) {
   let writable = true;
-  const fileOf2 = (key) => join15(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
+  const fileOf2 = (key) => join17(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
     read: async (key, shape) => {
-      const text3 = await readFile5(fileOf2(key), "utf8").catch(() => void 0);
+      const text3 = await readFile6(fileOf2(key), "utf8").catch(() => void 0);
       if (text3 === void 0) return void 0;
       const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
       return result.success ? result.output.value : void 0;
@@ -89774,7 +90204,7 @@ function parseJson(text3) {
 
 // src/sources/choose.ts
 var import_yaml = __toESM(require_dist3(), 1);
-import { readFile as readFile6 } from "node:fs/promises";
+import { readFile as readFile7 } from "node:fs/promises";
 
 // src/sources/built-in.ts
 var BUILT_IN = [
@@ -90590,7 +91020,7 @@ async function chooseSource(word3, files) {
 async function readSources(file) {
   let data;
   try {
-    data = (0, import_yaml.parse)(await readFile6(file, "utf8"), { maxAliasCount: 100 });
+    data = (0, import_yaml.parse)(await readFile7(file, "utf8"), { maxAliasCount: 100 });
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -90666,8 +91096,8 @@ async function toQuery(platform4, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && join16(env.HOME, ".cache");
-  return base ? join16(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && join18(env.HOME, ".cache");
+  return base ? join18(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/plan-options.ts
@@ -90786,7 +91216,7 @@ function refuseBeside(options3) {
 async function readPlan(file) {
   let content;
   try {
-    content = await readFile7(file, "utf8");
+    content = await readFile8(file, "utf8");
   } catch (error2) {
     throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error2)}.`);
   }
@@ -90858,19 +91288,31 @@ var buildOptions = {
     least: 1,
     most: 64
   }),
+  modules: list(
+    "<module>",
+    "kernel modules whose BTF is merged with the kernel's in a second file: names, globs, 'default' (those that eBPF programs ask for most), or 'none'",
+    { default: ["none"] }
+  ),
+  modulesOutput: text2(
+    "<folder>",
+    "folder for tarballs and records with modules; by default the one of --output with '-modules'"
+  ),
   temp: text2(
     "<folder>",
     "folder for vmlinux; by default in memory if there is enough, else TMPDIR"
   )
 };
-function toBuildRequest(options3) {
+function toBuildRequest(options3, output) {
   const { profile, jobs, connections, temp, signature } = options3;
+  const names = parseModuleNames(options3.modules);
+  const folder2 = resolve4(options3.modulesOutput ?? `${output}-modules`);
   return {
     profile,
     jobs,
     connections,
     temp,
     signature,
+    modules: names === void 0 ? void 0 : { names, output: folder2 },
     tools: toToolRequest(options3),
     expectation: { kind: "kernel", minimumTypes: options3.minimumTypes ?? KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
@@ -90895,7 +91337,7 @@ var build = defineCommand({
     const { plan: plan2, problems } = await toBuildPlan(platform4, options3, progress);
     const output = resolve4(options3.output);
     const { kernels: kernels3, mirrors } = plan2;
-    const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3) };
+    const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3, output) };
     const results = await runBuild(platform4, request2, progress);
     return buildOutcome(results, kernels3.length - results.length, problems, output);
   }
@@ -90906,8 +91348,8 @@ import { availableParallelism as availableParallelism3 } from "node:os";
 
 // src/archive/cached-reader.ts
 import { createHash as createHash10 } from "node:crypto";
-import { mkdir as mkdir8, readdir as readdir2, readFile as readFile8, rm as rm13 } from "node:fs/promises";
-import { join as join17 } from "node:path";
+import { mkdir as mkdir8, readdir as readdir3, readFile as readFile9, rm as rm14 } from "node:fs/promises";
+import { join as join19 } from "node:path";
 
 // src/archive/reader.ts
 function archiveReader(archive) {
@@ -91046,11 +91488,11 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await replaceFile(join17(folder2, name), one2.tarball);
+  if (name !== void 0) await replaceFile(join19(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await readFile8(join17(folder2, name));
+    const bytes2 = await readFile9(join19(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
@@ -91065,9 +91507,9 @@ function isNamed(name, bytes2) {
 }
 async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
-  const names = await readdir2(folder2);
+  const names = await readdir3(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => rm13(join17(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => rm14(join19(folder2, name))));
 }
 async function cacheKey(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
@@ -91150,95 +91592,6 @@ function readOrder(view, expected) {
 }
 function bad3(what) {
   return new Failure("bad-btf", `This is not a sound .BTF.ext section: ${what}.`);
-}
-
-// src/btf/core/types.ts
-var RelocationError = class extends Error {
-  name = "Refusal";
-};
-var MAX_RESOLVE_DEPTH = 32;
-var TypeCache = class {
-  btf;
-  #pointerSize;
-  #decoded = /* @__PURE__ */ new Map();
-  /** eBPF's own pointers have 8 bytes; a kernel's as many as its `long`. */
-  constructor(btf, pointerSize = pointerSizeOf(btf)) {
-    this.btf = btf;
-    this.#pointerSize = pointerSize;
-  }
-  type(id) {
-    const known = this.#decoded.get(id);
-    if (known !== void 0) return known;
-    const type = this.btf.type(id);
-    this.#decoded.set(id, type);
-    return type;
-  }
-  /** The type behind typedefs, `const`, `volatile`, `restrict` and tags. */
-  skipModifiers(id) {
-    let type = this.type(id);
-    for (let step = 0; step < MAX_RESOLVE_DEPTH * 4; step++) {
-      switch (type.kind) {
-        case "TYPEDEF":
-        case "CONST":
-        case "VOLATILE":
-        case "RESTRICT":
-        case "TYPE_TAG":
-          type = this.type(type.type);
-          break;
-        default:
-          return type;
-      }
-    }
-    throw new RelocationError(`type ${id} is behind too many others`);
-  }
-  /** Bytes of a value of the type (btf__resolve_size). */
-  sizeOf(id) {
-    let count2 = 1;
-    let type = this.skipModifiers(id);
-    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
-      count2 *= type.length;
-      type = this.skipModifiers(type.type);
-    }
-    switch (type.kind) {
-      case "INT":
-      case "STRUCT":
-      case "UNION":
-      case "ENUM":
-      case "ENUM64":
-      case "FLOAT":
-      case "DATASEC":
-        return count2 * type.size;
-      case "PTR":
-        return count2 * this.#pointerSize;
-      default:
-        throw new RelocationError(`type ${id} (${type.kind} '${type.name}') has no size`);
-    }
-  }
-  /** The innermost element of an array of arrays; any other type itself. */
-  arrayElement(id) {
-    let type = this.skipModifiers(id);
-    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
-      type = this.skipModifiers(type.type);
-    }
-    return type.id;
-  }
-};
-function essentialName(name) {
-  for (let at3 = name.length - 5; at3 >= 0; at3--) {
-    if (name[at3] !== "_" && name.startsWith("___", at3 + 1) && name[at3 + 4] !== "_") {
-      return name.slice(0, at3 + 1);
-    }
-  }
-  return name;
-}
-function sameKind(left, right) {
-  return left.kind === right.kind || isEnum(left) && isEnum(right);
-}
-function isEnum(type) {
-  return type.kind === "ENUM" || type.kind === "ENUM64";
-}
-function isComposite(type) {
-  return type.kind === "STRUCT" || type.kind === "UNION";
 }
 
 // src/btf/core/compatible.ts
@@ -91496,7 +91849,7 @@ function readStructOps(types, section, bytes2, references) {
       for (const { name, type, bitOffset } of struct.members) {
         const start2 = offset + Math.floor(bitOffset / 8);
         if (references.has(start2)) programs.add(name);
-        const content = bytes2.subarray(start2, start2 + sizeOf4(types, type));
+        const content = bytes2.subarray(start2, start2 + sizeOf5(types, type));
         if (content.some((byte) => byte !== 0)) values.add(name);
       }
       const isOptional = section.startsWith("?");
@@ -91540,10 +91893,10 @@ function compareMembers(types, member, kernelTypes, other, map) {
     const callback = kernelTypes.skipModifiers(kernelType.type);
     return callback.kind === "FUNC_PROTO" ? void 0 : "the kernel has no callback there";
   }
-  const sizes = [sizeOf4(types, type.id), sizeOf4(kernelTypes, kernelType.id)];
+  const sizes = [sizeOf5(types, type.id), sizeOf5(kernelTypes, kernelType.id)];
   return sizes[0] === sizes[1] ? void 0 : `it has ${sizes[0]} bytes, and ${sizes[1]} in the kernel`;
 }
-function sizeOf4(types, type) {
+function sizeOf5(types, type) {
   try {
     return types.sizeOf(type);
   } catch (thrown) {
@@ -92361,7 +92714,7 @@ function equalValues(left, right) {
       return right.kind === "data" && left.section === right.section && left.offset === right.offset;
   }
 }
-function join18(left, right) {
+function join20(left, right) {
   if (equalValues(left, right)) return left;
   const isOneFrame = left.kind === "stack" && right.kind === "stack" && left.frame === right.frame;
   return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN2;
@@ -92576,7 +92929,7 @@ var AbstractState = class _AbstractState {
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
         const theirValue = theirs.registers[register] ?? UNKNOWN2;
-        const joined2 = join18(value, theirValue);
+        const joined2 = join20(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
         this.#change(index2).registers[register] = joined2;
@@ -92585,7 +92938,7 @@ var AbstractState = class _AbstractState {
       for (const [offset, slot] of frame.stack) {
         const theirSlot = theirs.stack.get(offset);
         const theirValue = theirSlot?.size === slot.size ? theirSlot.value : UNKNOWN2;
-        const joined2 = join18(slot.value, theirValue);
+        const joined2 = join20(slot.value, theirValue);
         if (losesAddress(joined2, slot.value, theirValue)) escaped = true;
         if (theirSlot !== void 0 && equalValues(joined2, slot.value)) continue;
         if (joined2.kind === "unknown") this.#change(index2).stack.delete(offset);
@@ -92914,7 +93267,7 @@ var Analysis = class {
       callback: { address: target, helper, context: value }
     });
     if (inner.callback === void 0) return;
-    inner.callback.context = join18(inner.callback.context, value);
+    inner.callback.context = join20(inner.callback.context, value);
     state.forgetCallerSaved();
     this.#enterFrame(target, argumentsOf(inner.callback), state, inner);
     this.#next(current2);
@@ -93329,16 +93682,16 @@ function rangesOf(all, chosen) {
 }
 
 // src/jobs/check-kernels.ts
-import { readFile as readFile10 } from "node:fs/promises";
-import { basename as basename2 } from "node:path";
+import { readFile as readFile11 } from "node:fs/promises";
+import { basename as basename3 } from "node:path";
 
 // src/jobs/fetch/machine.ts
 import { existsSync as existsSync9 } from "node:fs";
-import { readdir as readdir3, readFile as readFile9 } from "node:fs/promises";
+import { readdir as readdir4, readFile as readFile10 } from "node:fs/promises";
 
 // src/jobs/fetch/image.ts
 import { lstat, readlink } from "node:fs/promises";
-import { join as join19 } from "node:path";
+import { join as join21 } from "node:path";
 var MOST_LINKS2 = 40;
 async function resolveInImage(root, path2, last = "follow") {
   if (root === "/") return path2;
@@ -93353,7 +93706,7 @@ async function resolveInImage(root, path2, last = "follow") {
       continue;
     }
     const isLast = rest.every((one2) => one2 === "");
-    const target = isLast && last === "keep" ? void 0 : await linkAt(join19(root, ...done, part));
+    const target = isLast && last === "keep" ? void 0 : await linkAt(join21(root, ...done, part));
     if (target === void 0) {
       done = [...done, part];
       continue;
@@ -93369,7 +93722,7 @@ async function resolveInImage(root, path2, last = "follow") {
     if (target.startsWith("/")) done = [];
     todo = [...target.split("/"), ...rest];
   }
-  return join19(root, ...done);
+  return join21(root, ...done);
 }
 async function linkAt(path2) {
   try {
@@ -93435,7 +93788,7 @@ async function runningKernel({
 }
 async function onlyKernel(root) {
   const folder2 = await resolveInImage(root, "/lib/modules");
-  const names = await readdir3(folder2).catch((error2) => {
+  const names = await readdir4(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return [];
     throw error2;
   });
@@ -93465,7 +93818,7 @@ function validOrUndefined(check3, text3) {
 async function readOsRelease(root) {
   for (const path2 of ["/etc/os-release", "/usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await readFile9(await resolveInImage(root, path2), "utf8"));
+      return parseOsRelease(await readFile10(await resolveInImage(root, path2), "utf8"));
     } catch (error2) {
       if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     }
@@ -93622,8 +93975,8 @@ function fileKernels(platform4, paths) {
   async function* each() {
     for (const path2 of paths) {
       const isTarball2 = path2.endsWith(TARBALL_SUFFIX);
-      const name = basename2(path2).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load3 = async () => isTarball2 ? unpack2(platform4, path2, await readFile10(path2)) : loadBtf(path2);
+      const name = basename3(path2).replace(/\.btf(\.tar\.xz)?$/, "");
+      const load3 = async () => isTarball2 ? unpack2(platform4, path2, await readFile11(path2)) : loadBtf(path2);
       yield { name, line: name, load: load3 };
     }
   }
@@ -93633,7 +93986,7 @@ async function unpack2(platform4, path2, bytes2) {
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, bytes2, {
     signal: platform4.interrupted
   });
-  if (basename2(path2) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  if (basename3(path2) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path2} holds the BTF of another kernel: ${uname2}.`);
 }
 function kernelSeries(uname2) {
@@ -93759,7 +94112,7 @@ function toSelection(options3) {
 }
 
 // src/commands/check-report.ts
-import { basename as basename3, isAbsolute, relative } from "node:path";
+import { basename as basename4, isAbsolute, relative } from "node:path";
 var COLUMNS2 = [
   { title: "OBJECT" },
   { title: "KERNELS" },
@@ -93832,7 +94185,7 @@ function rowsOf({ results }) {
 function objectsOf(results) {
   const objects = [...new Set(results.map(({ object: object2 }) => object2))];
   return objects.map((object2) => ({
-    name: basename3(object2),
+    name: basename4(object2),
     lines: results.filter((result) => result.object === object2)
   }));
 }
@@ -93900,8 +94253,8 @@ function placeOf({ file, line: line2, column }) {
 }
 function notChecked({ programs, ksyms }) {
   return [
-    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${basename3(one2.object)}: ${one2.function}: the target of ${one2.section}`),
-    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${basename3(object2)}: the kernel symbol '${name}' without a type`)
+    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${basename4(one2.object)}: ${one2.function}: the target of ${one2.section}`),
+    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${basename4(object2)}: the kernel symbol '${name}' without a type`)
   ];
 }
 function pathFrom(workspace, file) {
@@ -94001,10 +94354,10 @@ function outcome({ env }, report2) {
 }
 
 // src/commands/compare.ts
-import { basename as basename4 } from "node:path";
+import { basename as basename5 } from "node:path";
 
 // src/boot-image/load.ts
-import { readFile as readFile11 } from "node:fs/promises";
+import { readFile as readFile12 } from "node:fs/promises";
 
 // src/boot-image/format.ts
 var HEAD = 592;
@@ -94349,7 +94702,7 @@ async function isBootImage(source2) {
 }
 async function loadTarball(platform4, path2) {
   const tarball = await withFile(path2, async ({ size: size2 }) => {
-    if (size2 <= MAX_BTF_BYTES) return readFile11(path2);
+    if (size2 <= MAX_BTF_BYTES) return readFile12(path2);
     throw new Failure("bad-archive", `${path2} is too large: ${size2} bytes.`);
   });
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
@@ -94615,7 +94968,7 @@ var COLUMNS3 = [
   { title: "DIFFERENT", align: "right" }
 ];
 function describeFile({ path: path2, from, uname: uname2, btf }) {
-  const kernel = uname2 === void 0 || basename4(path2).includes(uname2) ? "" : ` of ${printable(uname2)}`;
+  const kernel = uname2 === void 0 || basename5(path2).includes(uname2) ? "" : ` of ${printable(uname2)}`;
   return `${path2} (${from}${kernel}): ${btf.types} types, ${bytes(btf.size)}`;
 }
 function describeKind({ kind, onlyFirst, onlySecond, different }) {
@@ -94625,7 +94978,7 @@ function describeKind({ kind, onlyFirst, onlySecond, different }) {
     return `${kind} ${title}: ${shown}${more(all.length)}
 `;
   };
-  const differences = different.slice(0, SHOWN).map(({ name, aspect, onlyFirst: minus, onlySecond: plus }) => {
+  const differences2 = different.slice(0, SHOWN).map(({ name, aspect, onlyFirst: minus, onlySecond: plus }) => {
     const lines = [
       ...minus.slice(0, SHOWN).map((line2) => `  - ${printable(line2)}
 `),
@@ -94640,7 +94993,7 @@ ${lines.join("")}`;
   return [
     names("only in the first", onlyFirst),
     names("only in the second", onlySecond),
-    ...differences,
+    ...differences2,
     rest
   ].join("");
 }
@@ -94653,13 +95006,13 @@ import { existsSync as existsSync10 } from "node:fs";
 
 // src/download/static-server.ts
 import { createReadStream as createReadStream4 } from "node:fs";
-import { readdir as readdir4, stat as stat2 } from "node:fs/promises";
+import { readdir as readdir5, stat as stat2 } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join as join20, normalize } from "node:path";
+import { join as join22, normalize } from "node:path";
 async function serveFolder(root) {
   const server = createServer((request2, response) => {
     const path2 = normalize(decodeURIComponent(new URL(request2.url ?? "/", "http://h").pathname));
-    answer(join20(root, path2), path2, request2.headers, response).catch(() => {
+    answer(join22(root, path2), path2, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -94684,7 +95037,7 @@ async function answer(file, path2, asked, response) {
     response.writeHead(301, { location: `${path2}/` }).end();
     return;
   }
-  const entries = await readdir4(file, { withFileTypes: true });
+  const entries = await readdir5(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path2, entries));
 }
 function answerFile(file, found, asked, response) {
@@ -94777,11 +95130,11 @@ function parse4(source2, spec, words2) {
 }
 
 // src/commands/verify.ts
-import { basename as basename6 } from "node:path";
+import { basename as basename7 } from "node:path";
 
 // src/jobs/verify.ts
-import { readdir as readdir5, readFile as readFile12, stat as stat3 } from "node:fs/promises";
-import { basename as basename5, dirname as dirname6, join as join21 } from "node:path";
+import { readdir as readdir6, readFile as readFile13, stat as stat3 } from "node:fs/promises";
+import { basename as basename6, dirname as dirname8, join as join23 } from "node:path";
 function isSound(file) {
   return "btf" in file;
 }
@@ -94823,8 +95176,8 @@ async function filesAt(path2) {
     if (!isSystemError(error2, "ENOENT")) throw error2;
     throw new Failure("not-found", `There is no ${path2}.`, "Is the path right?");
   }
-  const entries = await readdir5(path2, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join21(entry.parentPath, entry.name)).sort();
+  const entries = await readdir6(path2, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join23(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path2}.`);
   }
@@ -94859,10 +95212,10 @@ async function verifyTarball(platform4, { path: path2, size: size2 }, { expectat
   if (size2 > MAX_BTF_BYTES) {
     throw new Failure("bad-archive", `${path2} is too large: ${size2} bytes.`);
   }
-  const tarball = await readFile12(path2);
+  const tarball = await readFile13(path2);
   const signal = platform4.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform4.programs, tarball, { signal });
-  if (basename5(path2) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if (basename6(path2) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path2} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path2, raw)), expectation);
@@ -94877,10 +95230,10 @@ function summarise2(btf, expectation, base) {
 }
 async function compareWithRecord(path2, uname2, sums) {
   const name = recordPath(uname2);
-  const file = join21(dirname6(path2), "..", "..", "..", name);
+  const file = join23(dirname8(path2), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await readFile12(file, "utf8");
+    text3 = await readFile13(file, "utf8");
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return "none";
     throw error2;
@@ -94964,7 +95317,7 @@ var COLUMNS4 = [
   { title: "RESULT" }
 ];
 function row2(file) {
-  const name = basename6(file.path);
+  const name = basename7(file.path);
   if (!isSound(file)) {
     const { reason: reason2, message } = file.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -95071,7 +95424,7 @@ The same for one kernel from openEuler's repository:
 
 // src/commands/fetch.ts
 import { stat as stat4, writeFile as writeFile4 } from "node:fs/promises";
-import { join as join22 } from "node:path";
+import { join as join24 } from "node:path";
 
 // src/commands/fetching.ts
 import { resolve as resolve6 } from "node:path";
@@ -95153,7 +95506,7 @@ async function write2(given, name, btf) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
-  const path2 = there?.isDirectory() ? join22(given, name) : given;
+  const path2 = there?.isDirectory() ? join24(given, name) : given;
   if (there?.isDirectory() || there?.isFile() !== false)
     await replaceFile(path2, btf, { mode: 420, sync: true });
   else await writeFile4(path2, btf);
@@ -95162,11 +95515,11 @@ async function write2(given, name, btf) {
 
 // src/commands/install.ts
 import { homedir as homedir2 } from "node:os";
-import { join as join25, resolve as resolve9 } from "node:path";
+import { join as join27, resolve as resolve9 } from "node:path";
 
 // src/jobs/install/btf-file.ts
-import { readdir as readdir6, readFile as readFile13 } from "node:fs/promises";
-import { basename as basename7, dirname as dirname7, join as join23, resolve as resolve7 } from "node:path";
+import { readdir as readdir7, readFile as readFile14 } from "node:fs/promises";
+import { basename as basename8, dirname as dirname9, join as join25, resolve as resolve7 } from "node:path";
 var CLAIMED_BY = {
   raw: "its content",
   ELF: "its content",
@@ -95177,16 +95530,16 @@ async function readBtfFile(platform4, path2, minimumTypes) {
   const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path2, minimumTypes);
   const named2 = unameOfFile(path2);
   const inside = validUname(uname2);
-  const tarball = from === "tarball" ? await readFile13(path2) : void 0;
+  const tarball = from === "tarball" ? await readFile14(path2) : void 0;
   const sums = { btf: sha256(btf), tarball: tarball && sha256(tarball) };
-  const folder2 = dirname7(resolve7(path2));
+  const folder2 = dirname9(resolve7(path2));
   const claims = [
     ...named2 === void 0 ? [] : [{ by: "its file name", unames: [named2] }],
     ...inside === void 0 ? [] : [{ by: CLAIMED_BY[from], unames: [inside] }]
   ];
   for (const above of [folder2, resolve7(folder2, "..", "..", "..")]) {
-    claims.push(...await claimsOfCatalog(join23(above, CATALOG_FILE), sums));
-    claims.push(...await claimsOfRecords(join23(above, "records"), sums));
+    claims.push(...await claimsOfCatalog(join25(above, CATALOG_FILE), sums));
+    claims.push(...await claimsOfRecords(join25(above, "records"), sums));
   }
   return { btf, claims };
 }
@@ -95200,7 +95553,7 @@ function checkKernel2(path2, { claims }, uname2) {
   );
 }
 function unameOfFile(path2) {
-  const name = basename7(path2);
+  const name = basename8(path2);
   const uname2 = /^(.+)\.btf(?:\.tar\.xz)?$/.exec(name)?.[1] ?? /^vmlinux-(.+)$/.exec(name)?.[1];
   return validUname(uname2);
 }
@@ -95208,7 +95561,7 @@ function validUname(text3) {
   return text3 === void 0 ? void 0 : tryParse(() => asUname(text3));
 }
 async function claimsOfCatalog(file, sums) {
-  const text3 = await readFile13(file, "utf8").catch(() => void 0);
+  const text3 = await readFile14(file, "utf8").catch(() => void 0);
   if (text3 === void 0) return [];
   const catalog = tryParse(() => parseCatalog(text3, file)) ?? EMPTY_CATALOG;
   const unames = [...catalog.values()].flatMap(
@@ -95217,10 +95570,10 @@ async function claimsOfCatalog(file, sums) {
   return unames.length > 0 ? [{ by: `the catalog ${file}`, unames }] : [];
 }
 async function claimsOfRecords(folder2, sums) {
-  const names = await readdir6(folder2).catch(() => []);
+  const names = await readdir7(folder2).catch(() => []);
   const unames = [];
   for (const name of names.filter((one2) => one2.endsWith(".json"))) {
-    const text3 = await readFile13(join23(folder2, name), "utf8").catch(() => "");
+    const text3 = await readFile14(join25(folder2, name), "utf8").catch(() => "");
     const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
     if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
   }
@@ -95239,8 +95592,8 @@ function hasSum(entry, { btf, tarball }) {
 
 // src/jobs/install/install.ts
 import { existsSync as existsSync12 } from "node:fs";
-import { mkdir as mkdir10, readFile as readFile15, rmdir, unlink } from "node:fs/promises";
-import { dirname as dirname9, relative as relative2 } from "node:path";
+import { mkdir as mkdir10, readFile as readFile16, rmdir, unlink } from "node:fs/promises";
+import { dirname as dirname11, relative as relative2 } from "node:path";
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -95314,8 +95667,8 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-import { mkdir as mkdir9, readdir as readdir7, readFile as readFile14, rm as rm14 } from "node:fs/promises";
-import { dirname as dirname8, join as join24 } from "node:path";
+import { mkdir as mkdir9, readdir as readdir8, readFile as readFile15, rm as rm15 } from "node:fs/promises";
+import { dirname as dirname10, join as join26 } from "node:path";
 var InstallRecordShape = strictObject({
   uname,
   /** As the machine sees it: absolute, without the folder that stands for its root. */
@@ -95331,7 +95684,7 @@ function isPlain(path2) {
 }
 async function readInstallRecords(state, wanted) {
   const folder2 = await resolveInImage(state.root, state.folder);
-  const names = await readdir7(folder2).catch((error2) => {
+  const names = await readdir8(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
@@ -95340,9 +95693,9 @@ async function readInstallRecords(state, wanted) {
   const records = [];
   const invalid = [];
   for (const name of files) {
-    const record2 = parse5(await readFile14(join24(folder2, name), "utf8"));
+    const record2 = parse5(await readFile15(join26(folder2, name), "utf8"));
     if (record2 !== void 0) records.push(record2);
-    else invalid.push(join24(folder2, name));
+    else invalid.push(join26(folder2, name));
   }
   return { records, invalid };
 }
@@ -95355,12 +95708,12 @@ function parse5(text3) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await resolveInImage(state.root, fileOf(state.folder, record2));
-  await mkdir9(dirname8(file), { recursive: true });
+  await mkdir9(dirname10(file), { recursive: true });
   await replaceFile(file, `${JSON.stringify(record2, null, 2)}
 `, { mode: 420, sync: true });
 }
 async function removeInstallRecord(state, record2) {
-  await rm14(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
+  await rm15(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path2 }) {
   const digest = sha256(path2).slice(0, 12);
@@ -95370,14 +95723,14 @@ function fileOf(folder2, { uname: kernel, path: path2 }) {
 // src/jobs/install/place.ts
 import { existsSync as existsSync11 } from "node:fs";
 import { stat as stat5 } from "node:fs/promises";
-import { basename as basename8, resolve as resolve8 } from "node:path";
+import { basename as basename9, resolve as resolve8 } from "node:path";
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
     const isFolder = to3.endsWith("/") || await folderAt(await resolveInImage(root, resolve8("/", to3)));
     const path2 = isFolder ? resolve8("/", to3, `${uname2}.btf`) : resolve8("/", to3);
     const known = libbpfPaths(uname2).includes(path2);
-    const form = basename8(path2).startsWith("vmlinux") ? "elf" : "raw";
+    const form = basename9(path2).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path2, form, loader: known ? "libbpf" : void 0 };
   }
   if (existsSync11(await resolveInImage(root, GOPHER))) {
@@ -95469,9 +95822,9 @@ async function removeEmpty(folder2) {
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = dirname9(file);
+  const folder2 = dirname11(file);
   const missing3 = [];
-  for (let one2 = folder2; !existsSync12(one2); one2 = dirname9(one2)) {
+  for (let one2 = folder2; !existsSync12(one2); one2 = dirname11(one2)) {
     missing3.push(`/${relative2(root, one2)}`);
   }
   await mkdir10(folder2, { recursive: true, mode: 493 });
@@ -95479,7 +95832,7 @@ async function makeFolders(root, file) {
 }
 async function sumOf(file) {
   try {
-    return sha256(await readFile15(file));
+    return sha256(await readFile16(file));
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw denied(error2, file);
@@ -95542,8 +95895,8 @@ var install = defineCommand({
 function installStateOf({ env }, given) {
   const root = resolve9(given);
   if (root !== "/" || process.getuid?.() === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || join25(env.HOME || homedir2(), ".local", "state");
-  return { root, folder: join25(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || join27(env.HOME || homedir2(), ".local", "state");
+  return { root, folder: join27(base, "btfhub", "installed") };
 }
 async function readGiven(platform4, progress, path2, given, { kernel }) {
   const file = await readBtfFile(platform4, path2, given.minimumTypes ?? 0);
@@ -95899,7 +96252,7 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-import { readFile as readFile17 } from "node:fs/promises";
+import { readFile as readFile18 } from "node:fs/promises";
 
 // src/forge/api.ts
 var LONGEST_WAIT3 = 6e5;
@@ -96903,9 +97256,9 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-import { readdir as readdir8, readFile as readFile16, stat as stat6 } from "node:fs/promises";
+import { readdir as readdir9, readFile as readFile17, stat as stat6 } from "node:fs/promises";
 import { availableParallelism as availableParallelism4 } from "node:os";
-import { join as join26, relative as relative3 } from "node:path";
+import { join as join28, relative as relative3 } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 var OF_THE_MACHINE = [
   "no-space",
@@ -96934,7 +97287,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await readFile16(join26(folder2, record2.tarball.path));
+        const tarball = await readFile17(join28(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -96943,7 +97296,7 @@ async function validateInput(platform4, progress, request2) {
         platform4.interrupted.throwIfAborted();
         if (error2 instanceof Failure && OF_THE_MACHINE.includes(error2.reason)) throw error2;
         task.end("refused", describe(error2));
-        problems.push(`${join26(folder2, record2.tarball.path)}: ${describe(error2)}`);
+        problems.push(`${join28(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
@@ -96981,10 +97334,10 @@ async function readFolder2(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST2.record);
-      const record2 = parseRecord(await readFile16(join26(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await readFile17(join28(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
-      problems.push(`${join26(folder2, printable(file))}: ${describe(error2)}`);
+      problems.push(`${join28(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -96992,36 +97345,36 @@ async function readFolder2(folder2, problems) {
     const { path: path2 } = record2.tarball;
     expected.add(path2);
     if (!files.has(path2))
-      problems.push(`${join26(folder2, path2)}: it has a record, and is not there.`);
+      problems.push(`${join28(folder2, path2)}: it has a record, and is not there.`);
     else await checkSize(folder2, path2, LARGEST2.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${join26(folder2, printable(file))}: ${why}`);
+    problems.push(`${join28(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries = await readdir8(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
+  const entries = await readdir9(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
     if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path2 = relative3(folder2, join26(entry.parentPath, entry.name));
+    const path2 = relative3(folder2, join28(entry.parentPath, entry.name));
     if (PARTIAL_FILE.test(entry.name)) continue;
     if (entry.isFile()) files.add(path2);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${join26(folder2, printable(path2))}: it is ${kind}.`);
+      problems.push(`${join28(folder2, printable(path2))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await stat6(join26(folder2, file));
-  if (size2 > most) throw new Error(`${join26(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await stat6(join28(folder2, file));
+  if (size2 > most) throw new Error(`${join28(folder2, file)}: ${size2} bytes are too many.`);
 }
 function uniqueRecords(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -97522,7 +97875,7 @@ import os6 from "os";
 
 // node_modules/@actions/io/lib/io-util.js
 import * as fs4 from "fs";
-var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open5, readdir: readdir9, rename: rename4, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open5, readdir: readdir10, rename: rename4, rm: rm16, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 
@@ -97793,7 +98146,7 @@ async function readCredential(platform4, location, given) {
 async function tokenOf(platform4, file) {
   if (file === void 0) return platform4.env.BTFHUB_TOKEN?.trim() || void 0;
   try {
-    return (await readFile17(file, "utf8")).trim();
+    return (await readFile18(file, "utf8")).trim();
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -97849,8 +98202,8 @@ function chooseForge(platform4, location, credential, given) {
 }
 
 // src/toolchain/cache-key.ts
-import { readFile as readFile18 } from "node:fs/promises";
-import { dirname as dirname10 } from "node:path";
+import { readFile as readFile19 } from "node:fs/promises";
+import { dirname as dirname12 } from "node:path";
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -97862,11 +98215,11 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
-    folders: recipes.map((recipe) => dirname10(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => dirname12(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
-  const text3 = await readFile18(osRelease, "utf8").catch(() => "");
+  const text3 = await readFile19(osRelease, "utf8").catch(() => "");
   const value = (name) => new RegExp(`^${name}="?([^"
 ]*)"?$`, "m").exec(text3)?.[1] ?? "";
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
@@ -98245,11 +98598,11 @@ function asText2({ id, key, status, looksFor, found, failure }) {
 
 // src/commands/tailor.ts
 import { availableParallelism as availableParallelism5 } from "node:os";
-import { basename as basename9 } from "node:path";
+import { basename as basename10 } from "node:path";
 
 // src/jobs/tailor/output.ts
-import { link as link2, mkdir as mkdir12, readdir as readdir10 } from "node:fs/promises";
-import { dirname as dirname11, join as join27 } from "node:path";
+import { link as link2, mkdir as mkdir12, readdir as readdir11 } from "node:fs/promises";
+import { dirname as dirname13, join as join29 } from "node:path";
 
 // node_modules/fflate/esm/index.mjs
 import { createRequire as createRequire2 } from "module";
@@ -98831,7 +99184,7 @@ function countDistinct(files) {
   return groupEqual(files).length;
 }
 async function requireEmpty(folder2) {
-  const names = await readdir10(folder2).catch((error2) => {
+  const names = await readdir11(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
@@ -98846,8 +99199,8 @@ async function writeFolder(folder2, files) {
   for (const group of groupEqual(files)) {
     let first2;
     for (const { path: path2, content } of group) {
-      const target = join27(folder2, path2);
-      await mkdir12(dirname11(target), { recursive: true });
+      const target = join29(folder2, path2);
+      await mkdir12(dirname13(target), { recursive: true });
       if (first2 === void 0) await replaceFile(target, content, { mode: 420, sync: true });
       else await link2(first2, target);
       first2 ??= target;
@@ -98856,30 +99209,9 @@ async function writeFolder(folder2, files) {
 }
 
 // src/jobs/tailor/tailor.ts
-import { mkdtemp as mkdtemp5, rm as rm17, writeFile as writeFile7 } from "node:fs/promises";
+import { mkdtemp as mkdtemp5, rm as rm18, writeFile as writeFile7 } from "node:fs/promises";
 import { tmpdir as tmpdir5 } from "node:os";
-import { join as join29 } from "node:path";
-
-// src/btf/remap.ts
-function remapIds(type, to3) {
-  const element = (one2) => ({
-    ...one2,
-    type: to3(one2.type)
-  });
-  switch (type.kind) {
-    case "ARRAY":
-      return { ...type, type: to3(type.type), indexType: to3(type.indexType) };
-    case "STRUCT":
-    case "UNION":
-      return { ...type, members: type.members.map(element) };
-    case "FUNC_PROTO":
-      return { ...type, type: to3(type.type), parameters: type.parameters.map(element) };
-    case "DATASEC":
-      return { ...type, vars: type.vars.map(element) };
-    default:
-      return "type" in type ? { ...type, type: to3(type.type) } : type;
-  }
-}
+import { join as join31 } from "node:path";
 
 // src/btf/core/combine.ts
 var [MACHINE2, RELOCATABLE] = [247, 1];
@@ -99006,11 +99338,11 @@ function writeExt(questions, strings, order) {
 }
 
 // src/jobs/tailor/min-core-btf.ts
-import { readFile as readFile19, rm as rm16, writeFile as writeFile6 } from "node:fs/promises";
-import { join as join28 } from "node:path";
+import { readFile as readFile20, rm as rm17, writeFile as writeFile6 } from "node:fs/promises";
+import { join as join30 } from "node:path";
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [join28(folder2, `${name}.btf`), join28(folder2, `${name}.min.btf`)];
+  const [whole, least] = [join30(folder2, `${name}.btf`), join30(folder2, `${name}.min.btf`)];
   try {
     await writeFile6(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
@@ -99018,7 +99350,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
       args: ["gen", "min_core_btf", whole, least, object2],
       signal: interrupted
     });
-    if (status === 0) return await readFile19(least);
+    if (status === 0) return await readFile20(least);
     const said = printable(stderr.trim().split("\n").at(-1) ?? "");
     throw new Failure(
       "bad-btf",
@@ -99026,7 +99358,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path2) => rm16(path2, { force: true })));
+    await Promise.all([whole, least].map((path2) => rm17(path2, { force: true })));
   }
 }
 
@@ -99073,8 +99405,8 @@ async function tailor(platform4, progress, reader, request2) {
   };
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
-  const folder2 = await mkdtemp5(join29(tmpdir5(), "btfhub-tailor-"));
-  const object2 = join29(folder2, "combined.bpf.o");
+  const folder2 = await mkdtemp5(join31(tmpdir5(), "btfhub-tailor-"));
+  const object2 = join31(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform4, kernel, tarball, reader.name);
@@ -99092,7 +99424,7 @@ async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
     await writeFile7(object2, combined);
     yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
-    await rm17(folder2, { recursive: true, force: true });
+    await rm18(folder2, { recursive: true, force: true });
   }
 }
 async function writeOutput(output, layout, files) {
@@ -99185,7 +99517,7 @@ ${linking(output)}`;
 }
 function linking(output) {
   if (!isTarball(output)) return "";
-  const name = basename9(output);
+  const name = basename10(output);
   return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
 `;
 }
@@ -99381,7 +99713,7 @@ var systemClock = {
 // src/platform/programs.ts
 import { spawn } from "node:child_process";
 import { accessSync, closeSync as closeSync3, constants as constants6, openSync as openSync3, rmSync as rmSync2, statSync } from "node:fs";
-import { delimiter, isAbsolute as isAbsolute2, join as join30 } from "node:path";
+import { delimiter, isAbsolute as isAbsolute2, join as join32 } from "node:path";
 var STREAMS = { input: "pipe", output: "pipe" };
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
@@ -99440,7 +99772,7 @@ function systemPrograms(env, packages = PACKAGES) {
       };
       try {
         for (const index2 of later.keys()) {
-          pipes.push(await openPipe(join30(folder2, `pipe-${index2}`), begin));
+          pipes.push(await openPipe(join32(folder2, `pipe-${index2}`), begin));
         }
         for (const [index2, invocation2] of invocations.entries()) {
           const input = pipes[index2 - 1]?.reader ?? "pipe";
@@ -99467,7 +99799,7 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       const folders = isAbsolute2(program3) ? [""] : (env.PATH ?? "").split(delimiter);
-      return folders.map((folder2) => join30(folder2, program3)).find(isExecutable);
+      return folders.map((folder2) => join32(folder2, program3)).find(isExecutable);
     }
   };
 }

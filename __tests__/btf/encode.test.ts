@@ -18,7 +18,7 @@ function script(body: string) {
 
 test('BTF that pahole makes passes the check', async () => {
   const output = join(folder, 'made.btf');
-  const { size } = await encodeBtf(programs, pahole, { vmlinux: object, output });
+  const { size } = await encodeBtf(programs, pahole, { vmlinux: object, base: undefined, output });
   const summary = checkBtf(readFileSync(output), { kind: 'kernel', minimumTypes: 10 });
   expect(summary).toMatchObject({ size, taskStruct: { copies: 1, members: 11 } });
 });
@@ -27,7 +27,11 @@ test('what has no DWARF is no-dwarf, and pahole does not even start', async () =
   const stripped = join(folder, 'stripped.o');
   execFileSync('objcopy', ['--strip-debug', object, stripped]);
   await expect(
-    encodeBtf(programs, script('exit 9'), { vmlinux: stripped, output: join(folder, 'none') }),
+    encodeBtf(programs, script('exit 9'), {
+      vmlinux: stripped,
+      base: undefined,
+      output: join(folder, 'none'),
+    }),
   ).rejects.toMatchObject({ reason: 'no-dwarf' });
 });
 
@@ -40,14 +44,16 @@ test.each([
 ])('a pahole that does `%s` is %s', async (body, reason, message) => {
   const output = join(folder, 'failed.btf');
   await expect(
-    encodeBtf(programs, script(body), { vmlinux: object, output }),
+    encodeBtf(programs, script(body), { vmlinux: object, base: undefined, output }),
   ).rejects.toMatchObject({ reason, message: expect.stringMatching(message) });
 });
 
 test('an output that is there already is never written over', async () => {
   const output = join(folder, 'there.btf');
   writeFileSync(output, 'x');
-  await expect(encodeBtf(programs, pahole, { vmlinux: object, output })).rejects.toMatchObject({
+  await expect(
+    encodeBtf(programs, pahole, { vmlinux: object, base: undefined, output }),
+  ).rejects.toMatchObject({
     message: expect.stringContaining('there already'),
   });
   expect(readFileSync(output, 'utf8')).toBe('x');

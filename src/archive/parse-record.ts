@@ -25,6 +25,7 @@ const kernelRecord = v.strictObject({
   pahole: shape.pahole,
   btf: v.strictObject({ size: shape.size, sha256: shape.sha256, kinds: shape.kinds }),
   tarball: v.strictObject({ path: v.string(), size: shape.size, sha256: shape.sha256 }),
+  modules: v.exactOptional(shape.modules),
   stages: v.strictObject(v.entriesFromList(STAGES, measured)),
   finishedAt: shape.time,
 });

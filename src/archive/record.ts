@@ -35,6 +35,8 @@ export interface KernelRecord {
     readonly kinds: Readonly<Record<string, number>>;
   };
   readonly tarball: { readonly path: string; readonly size: number; readonly sha256: string };
+  /** The modules whose BTF is merged with the kernel's; only in the archive's branch `modules`. */
+  readonly modules?: ModuleUse;
   readonly stages: Readonly<Record<StageName, Measured>>;
   /** ISO 8601, UTC. */
   readonly finishedAt: string;
@@ -52,6 +54,16 @@ export interface Verification {
   readonly signature:
     | { readonly status: 'good'; readonly key: string; readonly hash: string }
     | { readonly status: 'unsigned' | 'off' };
+}
+
+/** Which modules a file of BTF holds besides the kernel. */
+export interface ModuleUse {
+  /** The globs that were asked for. */
+  readonly requested: readonly string[];
+  /** Sorted by name. */
+  readonly included: readonly string[];
+  /** Modules that were found and left out, and why. */
+  readonly excluded: readonly { readonly name: string; readonly why: string }[];
 }
 
 export interface PaholeUse {

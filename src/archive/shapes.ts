@@ -89,6 +89,18 @@ const keyId = v.pipe(
 );
 const hashName = v.pipe(v.string(), v.regex(/^[a-z][0-9a-z-]{2,15}$/, 'is no hash algorithm'));
 
+const moduleName = v.pipe(v.string(), v.regex(/^\w{1,100}$/, "is no module's name"));
+const moduleNames = v.pipe(v.array(moduleName), v.maxLength(10_000));
+
+export const modules = v.strictObject({
+  requested: v.pipe(
+    v.array(v.pipe(v.string(), v.regex(/^[\w*?[\]-]{1,100}$/, 'is no glob'))),
+    v.maxLength(1000),
+  ),
+  included: moduleNames,
+  excluded: v.pipe(v.array(v.strictObject({ name: moduleName, why: line })), v.maxLength(10_000)),
+});
+
 export const verification = v.strictObject({
   repodata: v.boolean(),
   header: v.boolean(),

@@ -13,7 +13,10 @@ export interface EncoderProgram {
 }
 
 export interface EncodeRequest {
+  /** A vmlinux, or a module where `base` is given. */
   readonly vmlinux: string;
+  /** For a module: the file with its kernel's BTF. The output is then split BTF. */
+  readonly base: string | undefined;
   /** Where the raw BTF goes. It must not be there yet: pahole does not truncate what is. */
   readonly output: string;
   readonly signal?: AbortSignal;
@@ -29,7 +32,8 @@ export async function encodeBtf(
   encoder: EncoderProgram,
   request: EncodeRequest,
 ): Promise<{ readonly size: number }> {
-  const { vmlinux, output, signal } = request;
+  const { vmlinux, base, output, signal } = request;
+  const ofBase = base === undefined ? [] : ['--btf_base', base];
   const elf = await withFile(vmlinux, readElf);
   if (!hasDwarf(elf)) throw noDwarf(vmlinux);
   if ((await sizeOf(output)) !== undefined) {
@@ -37,7 +41,7 @@ export async function encodeBtf(
   }
   const { status, ...ending } = await programs.run({
     program: encoder.path,
-    args: [...encoder.args, '--btf_encode_detached', output, vmlinux],
+    args: [...encoder.args, ...ofBase, '--btf_encode_detached', output, vmlinux],
     ...(encoder.env === undefined ? {} : { env: encoder.env }),
     ...(signal === undefined ? {} : { signal }),
   });

@@ -30,7 +30,7 @@ export function buildOutcome(
     ...counts,
     output,
     notTried,
-    kernels: results.map(({ state, seconds: time, record }) => ({ state, seconds: time, record })),
+    kernels: results.map(rowOfDocument),
     troubles: problems,
   };
   const rows = results.map(row);
@@ -39,6 +39,7 @@ export function buildOutcome(
   const lines = [
     ...failed.map(({ uname, message }) => `${uname}: ${message}\n`),
     ...problems.map(({ where, message }) => `${where}: ${message}\n`),
+    ...results.flatMap(excludedModules).map((line) => `${line}\n`),
   ];
   return {
     status: counts.failed > 0 || problems.length > 0 ? 1 : 0,
@@ -57,6 +58,20 @@ export function buildOutcome(
       ...problems.map(({ where, message }) => ({ title: where, message })),
     ],
   };
+}
+
+function rowOfDocument(result: KernelResult) {
+  const { state, seconds: time, record } = result;
+  const withModules = result.state === 'failed' ? undefined : result.withModules;
+  return withModules === undefined
+    ? { state, seconds: time, record }
+    : { state, seconds: time, record, withModules };
+}
+
+/** The modules that are not in the file with modules, and why. */
+function excludedModules(result: KernelResult): string[] {
+  const excluded = result.state === 'failed' ? [] : (result.withModules?.modules?.excluded ?? []);
+  return excluded.map(({ name, why }) => `${result.record.uname}: without ${name}: ${why}`);
 }
 
 function row(result: KernelResult): string[] {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { KERNEL } from '../btf/check.ts';
+import { parseModuleNames } from '../jobs/make-btf/modules.ts';
 import { runBuild } from '../jobs/make-btf/run.ts';
 import { SIGNATURE_POLICIES } from '../jobs/make-btf/signature-verifier.ts';
 import { openProgress } from '../report/open.ts';
@@ -42,6 +43,15 @@ export const buildOptions = {
     least: 1,
     most: 64,
   }),
+  modules: list(
+    '<module>',
+    "kernel modules whose BTF is merged with the kernel's in a second file: names, globs, 'default' (those that eBPF programs ask for most), or 'none'",
+    { default: ['none'] },
+  ),
+  modulesOutput: text(
+    '<folder>',
+    "folder for tarballs and records with modules; by default the one of --output with '-modules'",
+  ),
   temp: text(
     '<folder>',
     'folder for vmlinux; by default in memory if there is enough, else TMPDIR',
@@ -49,14 +59,17 @@ export const buildOptions = {
 } as const;
 
 /** The options of `buildOptions` as `runBuild` takes them. */
-export function toBuildRequest(options: Values<typeof buildOptions>) {
+export function toBuildRequest(options: Values<typeof buildOptions>, output: string) {
   const { profile, jobs, connections, temp, signature } = options;
+  const names = parseModuleNames(options.modules);
+  const folder = resolve(options.modulesOutput ?? `${output}-modules`);
   return {
     profile,
     jobs,
     connections,
     temp,
     signature,
+    modules: names === undefined ? undefined : { names, output: folder },
     tools: toToolRequest(options),
     expectation: { kind: 'kernel', minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
     trust: options.trustKey.map(parseTrustOption),
@@ -85,7 +98,7 @@ export const build = defineCommand({
     const { plan, problems } = await toBuildPlan(platform, options, progress);
     const output = resolve(options.output);
     const { kernels, mirrors } = plan;
-    const request = { kernels, output, mirrors, ...toBuildRequest(options) };
+    const request = { kernels, output, mirrors, ...toBuildRequest(options, output) };
     const results = await runBuild(platform, request, progress);
     return buildOutcome(results, kernels.length - results.length, problems, output);
   },

@@ -47,7 +47,7 @@ async function extract(payloadDigest: string, changes: Tags = []) {
   const target = join(setting.fresh('kernel'), 'vmlinux');
   const { proven } = await extractVmlinux(
     stream(writePackage(writeHeader(tags, 63), ARCHIVE)),
-    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}` },
+    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}`, modules: undefined },
     target,
     {
       programs: systemPrograms(process.env),

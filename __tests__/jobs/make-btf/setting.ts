@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { undiciHttp } from '../../../src/download/http.ts';
 import type { KernelResult } from '../../../src/jobs/make-btf/build-kernels.ts';
 import { type BuildRequest, runBuild } from '../../../src/jobs/make-btf/run.ts';
@@ -126,6 +126,7 @@ export function build(
       profile: 'default',
       signature: 'off',
       trust: [],
+      modules: undefined,
       expectation: { kind: 'kernel', minimumTypes: 100 },
       ...changes,
     },
@@ -134,7 +135,12 @@ export function build(
 }
 
 /** What a package of `makeMirror` has where vmlinux should be. */
-export type Content = { readonly uname: string; readonly vmlinux: Uint8Array | undefined };
+export interface Content {
+  readonly uname: string;
+  readonly vmlinux: Uint8Array | undefined;
+  /** Modules by their path below `kernel`. */
+  readonly modules?: Readonly<Record<string, Uint8Array>>;
+}
 
 /** A mirror with one repository of packages made by real rpmbuild, described by real createrepo_c. */
 export function makeMirror(
@@ -144,11 +150,15 @@ export function makeMirror(
 ): string {
   const repository = join(folder, REPOSITORY);
   const to = packagesOf(folder);
-  for (const { uname, vmlinux } of packages) {
+  for (const { uname, vmlinux, modules: files = {} } of packages) {
     const tree = join(folder, 'tree', uname);
     const modules = join(tree, 'usr/lib/debug/lib/modules', uname);
     mkdirSync(join(modules, 'kernel'), { recursive: true });
     writeFileSync(join(modules, 'kernel', 'a.ko.debug'), 'not a module');
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(modules, 'kernel', path)), { recursive: true });
+      writeFileSync(join(modules, 'kernel', path), content);
+    }
     if (vmlinux) writeFileSync(join(modules, 'vmlinux'), vmlinux);
     const args = ['--root', tree, '--uname', uname, '--to', to];
     execFileSync(join(root, 'scripts', 'pack-kernel.sh'), args, { stdio: 'pipe' });

@@ -8,6 +8,7 @@ import type { Profile } from '../../toolchain/pahole-arguments.ts';
 import type { Toolchain } from '../../toolchain/prepare.ts';
 import { decodeCommand, decodeRangeCommands } from '../../toolchain/xz.ts';
 import type { BuildContext } from './build-kernel.ts';
+import type { ModulesRequest } from './modules.ts';
 import { PackageDownloader } from './package-downloader.ts';
 import { Semaphore } from './semaphore.ts';
 import { type SignaturePolicy, SignatureVerifier } from './signature-verifier.ts';
@@ -23,6 +24,7 @@ export interface BuildContextSettings {
   readonly temp: string | undefined;
   readonly signature: SignaturePolicy;
   readonly trust: readonly TrustOption[];
+  readonly modules: ModulesRequest | undefined;
 }
 
 /** Of the available memory: xz, the downloads and the rest of the machine need some too. */
@@ -58,6 +60,7 @@ export async function openBuildContext(
     expectation,
     signature,
     interrupted,
+    modules: settings.modules,
     stop: (reason) => stopping.abort(reason),
     pahole: tools.pahole,
     decoders: {

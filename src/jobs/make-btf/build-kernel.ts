@@ -11,6 +11,7 @@ import type { Task } from '../../report/progress.ts';
 import { sha256 } from '../../sha256.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import { type FetchContext, fetchVmlinux } from './fetch-vmlinux.ts';
+import { mergeWithModules } from './modules.ts';
 import { type PaholeContext, runPahole } from './run-pahole.ts';
 import type { SignaturePolicy } from './signature-verifier.ts';
 import { Stopwatch } from './stopwatch.ts';
@@ -33,6 +34,11 @@ export interface Built {
   readonly tarball: Buffer;
 }
 
+/** A kernel's BTF, and once more with modules where they were asked for. */
+export interface BuiltKernel extends Built {
+  readonly withModules: Built | undefined;
+}
+
 /**
  * Makes the tarball of one kernel from its package, in a temporary directory that is removed at the end.
  * Throws a `Failure` that says which step failed and why.
@@ -43,7 +49,7 @@ export async function buildKernel(
   kernel: KernelPackage,
   cores: () => number,
   task: Task,
-): Promise<Built> {
+): Promise<BuiltKernel> {
   const { platform, pahole, interrupted } = context;
   const stopwatch = new Stopwatch(platform.clock, task);
   const directory = await context.workspace.kernelDirectory();
@@ -52,12 +58,14 @@ export async function buildKernel(
   try {
     const fetched = await fetchVmlinux(context, kernel, path, stopwatch);
     release = fetched.release;
+    const { modules } = fetched.vmlinux;
     const vmlinux = { size: fetched.vmlinux.size, sha256: fetched.vmlinux.sha256 };
     if (await isPacked(path)) {
       const most = LARGEST_RATIO * vmlinux.size;
       // Both at once: a kernel that waits for more while it holds some could wait for ever.
       fetched.release();
-      release = await context.space.acquire(most + vmlinux.size, interrupted);
+      const ofModules = modules.reduce((sum, one) => sum + one.file.size, 0);
+      release = await context.space.acquire(most + vmlinux.size + ofModules, interrupted);
       Object.assign(vmlinux, await unpackVmlinux(path, context.decoders, most));
     }
     const elf = await withFile(path, readElf);
@@ -68,7 +76,7 @@ export async function buildKernel(
     const btf = makePlain(await readFile(file));
     stopwatch.end('pahole', btf.length);
     await rm(path);
-    release();
+    if (context.modules === undefined) release();
 
     stopwatch.begin('check');
     const { size, kinds } = checkPublishable(btf, context.expectation);
@@ -104,7 +112,19 @@ export async function buildKernel(
       stages: stopwatch.stages,
       finishedAt: platform.clock.date().toISOString(),
     };
-    return { record, tarball };
+    if (context.modules === undefined) return { record, tarball, withModules: undefined };
+
+    const { btf: merged, use } = await mergeWithModules(context, file, modules);
+    const packed = await packBtf(platform.programs, kernel.uname, merged, { signal: interrupted });
+    const counted = checkPublishable(merged, context.expectation);
+    const withModules: KernelRecord = {
+      ...record,
+      btf: { size: counted.size, sha256: sha256(merged), kinds: counted.kinds },
+      tarball: { path: record.tarball.path, size: packed.length, sha256: sha256(packed) },
+      modules: { requested: context.modules.names, ...use },
+      finishedAt: platform.clock.date().toISOString(),
+    };
+    return { record, tarball, withModules: { record: withModules, tarball: packed } };
   } finally {
     await directory.remove();
     release();

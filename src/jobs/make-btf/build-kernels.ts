@@ -12,7 +12,13 @@ import { paholeCores } from './pahole-cores.ts';
 
 /** How one kernel ended. */
 export type KernelResult =
-  | { readonly state: 'built' | 'skipped'; readonly record: KernelRecord; readonly seconds: number }
+  | {
+      readonly state: 'built' | 'skipped';
+      readonly record: KernelRecord;
+      /** The record of the file with modules, where they were asked for. */
+      readonly withModules: KernelRecord | undefined;
+      readonly seconds: number;
+    }
   | { readonly state: 'failed'; readonly record: FailureRecord; readonly seconds: number };
 
 /** Kernels that fail for the network one after the other before the run gives up. */
@@ -41,7 +47,7 @@ export async function buildKernels(
   progress: Progress,
 ): Promise<readonly KernelResult[]> {
   const { clock } = context.platform;
-  const { interrupted, stop } = context;
+  const { interrupted, modules, stop } = context;
   const required = {
     version: context.pahole.version,
     flags: paholeArguments(context.pahole, { profile: context.profile, jobs: 1 }).flags,
@@ -55,8 +61,12 @@ export async function buildKernels(
   const attempt = async (kernel: KernelPackage): Promise<KernelResult> => {
     const started = clock.now();
     const seconds = () => Math.round(clock.now() - started) / 1000;
-    const finished = await finishedBefore(output, kernel, required);
-    if (finished) return { state: 'skipped', record: finished, seconds: seconds() };
+    const finished = await finishedBefore(output, kernel, required, undefined);
+    const withModules =
+      modules && (await finishedBefore(modules.output, kernel, required, modules.names));
+    if (finished && (modules === undefined || withModules !== undefined)) {
+      return { state: 'skipped', record: finished, withModules, seconds: seconds() };
+    }
 
     const task = progress.begin(kernel.uname);
     const spare = () => paholeCores({ working, waiting }, cores);
@@ -66,14 +76,22 @@ export async function buildKernels(
         return failureRecord(context, kernel, error);
       });
       if ('state' in built) {
+        if (modules) await writeFailed(modules.output, built);
         await writeFailed(output, built);
         task.end(`failed (${built.reason})`, built.message);
         return { state: 'failed', record: built, seconds: seconds() };
       }
+      // The kernel's own file last: where its record is, all is finished.
+      if (modules && built.withModules) await writeBuilt(modules.output, built.withModules);
       await writeBuilt(output, built);
       const { btf, tarball } = built.record;
       task.end('built', `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
-      return { state: 'built', record: built.record, seconds: seconds() };
+      return {
+        state: 'built',
+        record: built.record,
+        withModules: built.withModules?.record,
+        seconds: seconds(),
+      };
     } catch (error) {
       task.end('interrupted');
       throw error;

@@ -13,6 +13,7 @@ import { beginningOf, CpioParser, type Member } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
 import { type Digest, TAG } from '../../rpm/tags.ts';
+import { findModules, type ModuleFile } from './modules.ts';
 import { digestVmlinux, type VmlinuxDigests, VmlinuxWriter } from './vmlinux-file.ts';
 
 /** The package and the file in it that are wanted. */
@@ -23,6 +24,8 @@ export interface WantedPackage {
   readonly vmlinuxPath: string;
   /** Where to look next, in this order, if it is not there. */
   readonly otherVmlinuxPaths?: readonly string[];
+  /** Modules that are taken out as well, into a folder; undefined for none. */
+  readonly modules: { readonly names: readonly string[]; readonly folder: string } | undefined;
 }
 
 /** How payloads are decoded. */
@@ -37,6 +40,8 @@ export interface Vmlinux {
   readonly sha256: string;
   /** Whether the header has a digest of the file by an algorithm that proves it: it was right then. */
   readonly proven: boolean;
+  /** The wanted modules that the package has; their digests were right where the header has any. */
+  readonly modules: readonly ModuleFile[];
 }
 
 /** The largest vmlinux seen is below 1 GB, the largest debuginfo package unpacks to less than 10 GB. */
@@ -56,7 +61,7 @@ export async function extractVmlinux(
   wanted: WantedPackage,
   target: string,
   decoders: PayloadDecoders,
-  admit: (head: PackageHead, vmlinux: PackageFile) => Promise<void>,
+  admit: (head: PackageHead, bytes: number) => Promise<void>,
 ): Promise<Vmlinux> {
   const head = await readPackageHead(bytes);
   if (nvraText(head.nvra) !== wanted.nvra) {
@@ -66,25 +71,36 @@ export async function extractVmlinux(
   const entry = findVmlinux(head.files, wanted);
   if (!entry) throw noVmlinux(wanted, head.files);
   checkSizes(head, entry);
-  await admit(head, entry);
+  const modules =
+    wanted.modules === undefined
+      ? []
+      : findModules(head.files, entry.path, wanted.modules.names, wanted.modules.folder);
+  const onDisk = [entry, ...modules.map((one) => one.file)];
+  await admit(
+    head,
+    onDisk.reduce((sum, { size }) => sum + size, 0),
+  );
 
   const strong = isStrong(entry.digest);
-  const programs = strong ? rangePrograms(head, entry, decoders) : undefined;
+  // A range that is cut out passes the modules over.
+  const programs =
+    strong && modules.length === 0 ? rangePrograms(head, entry, decoders) : undefined;
   const damaged = (why: string) =>
     new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
   // The header's digest of vmlinux ties it to the header as well as that of the payload would.
   const body = head.body(strong ? 'not-needed' : 'checked');
-  const payload: Payload = { head, entry, body, target, decoders, damaged };
+  const payload: Payload = { head, entry, modules, body, target, decoders, damaged };
   const file = programs ? await readRange(payload, programs) : await readArchive(payload);
   const { digest } = entry;
   if (digest && digest.hex !== file.stated) throw wrongDigest(digest, file.stated);
-  return { head, size: file.size, sha256: file.sha256, proven: strong };
+  return { head, size: file.size, sha256: file.sha256, proven: strong, modules };
 }
 
 interface Payload {
   readonly head: PackageHead;
   /** Of vmlinux. */
   readonly entry: PackageFile;
+  readonly modules: readonly ModuleFile[];
   readonly body: AsyncIterable<Uint8Array>;
   readonly target: string;
   readonly decoders: PayloadDecoders;
@@ -107,18 +123,53 @@ async function readRange(payload: Payload, programs: readonly Decoder[]): Promis
 }
 
 async function readArchive(payload: Payload): Promise<Extracted> {
-  const { head, entry, body, target, decoders, damaged } = payload;
+  const { head, entry, modules, body, target, decoders, damaged } = payload;
+  const moduleWriters = new ModuleWriters(modules);
   const file = new VmlinuxWriter(target, algorithmOf(entry));
   try {
-    const choose = (member: Member) => (member.holds(entry.path) ? file : undefined);
+    const choose = (member: Member) => (member.holds(entry.path) ? file : moduleWriters.of(member));
     const cpio = new CpioParser(head.files, choose);
     for await (const bytes of decompress(head.payload.compressor, body, decoders, damaged)) {
       cpio.push(bytes);
     }
     cpio.finish();
+    moduleWriters.finish();
     return { size: file.size, ...file.digests() };
   } finally {
     file.close();
+    moduleWriters.close();
+  }
+}
+
+/** Writes the wanted modules as they pass by. */
+class ModuleWriters {
+  readonly #waiting: ModuleFile[];
+  readonly #taken: { readonly module: ModuleFile; readonly writer: VmlinuxWriter }[] = [];
+
+  constructor(modules: readonly ModuleFile[]) {
+    this.#waiting = [...modules];
+  }
+
+  of(member: Member): VmlinuxWriter | undefined {
+    const index = this.#waiting.findIndex(({ file }) => member.holds(file.path));
+    const [module] = index < 0 ? [] : this.#waiting.splice(index, 1);
+    if (module === undefined) return undefined;
+    const writer = new VmlinuxWriter(module.target, algorithmOf(module.file));
+    this.#taken.push({ module, writer });
+    return writer;
+  }
+
+  /** Throws `corrupt-package` for a module with another digest than the header has for it. */
+  finish(): void {
+    for (const { module, writer } of this.#taken) {
+      const { digest } = module.file;
+      const { stated } = writer.digests();
+      if (digest && digest.hex !== stated) throw wrongDigest(digest, stated, `${module.name}.ko`);
+    }
+  }
+
+  close(): void {
+    for (const { writer } of this.#taken) writer.close();
   }
 }
 
@@ -156,10 +207,10 @@ function isStrong(digest: Digest | undefined): boolean {
   return digest !== undefined && !['md5', 'sha1'].includes(digest.algorithm);
 }
 
-function wrongDigest({ algorithm, hex }: Digest, actual: string): Failure {
+function wrongDigest({ algorithm, hex }: Digest, actual: string, file = 'vmlinux'): Failure {
   return new Failure(
     'corrupt-package',
-    `vmlinux has the ${algorithm} ${actual}, but the header promises ${hex}.`,
+    `${file} has the ${algorithm} ${actual}, but the header promises ${hex}.`,
   );
 }
 

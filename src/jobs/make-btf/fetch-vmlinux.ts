@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Verification } from '../../archive/record.ts';
 import { Failure } from '../../failure.ts';
 import type { ByteRange } from '../../platform/decompress.ts';
@@ -7,6 +8,7 @@ import type { PackageHead } from '../../rpm/package.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import { headerChecksumOf } from '../../sources/package-start.ts';
 import { extractVmlinux, type PayloadDecoders, type Vmlinux } from './extract-vmlinux.ts';
+import type { ModulesRequest } from './modules.ts';
 import { PackageBytes } from './package-bytes.ts';
 import type { PackageDownloader } from './package-downloader.ts';
 import type { Semaphore } from './semaphore.ts';
@@ -23,6 +25,8 @@ export interface FetchContext {
   /** Bytes of memory that all decoders and pahole processes may take together. */
   readonly memory: Semaphore;
   readonly interrupted: AbortSignal;
+  /** Which modules are merged with their kernel; undefined for none. */
+  readonly modules: ModulesRequest | undefined;
 }
 
 export interface FetchedVmlinux {
@@ -49,7 +53,7 @@ export async function fetchVmlinux(
     return await fetchPackage(context, kernel, target, stopwatch);
   } catch (error) {
     for (const other of isMismatch(error) ? alternativesOf(kernel) : []) {
-      await rm(target, { force: true });
+      await removeFiles(dirname(target));
       try {
         return await fetchPackage(context, other, target, stopwatch);
       } catch (again) {
@@ -85,9 +89,15 @@ async function fetchPackage(
       const wrongBytes = isMismatch(error) && downloader.canTryAgain;
       if (!wrongPlace && !wrongBytes) throw error;
       if (wrongPlace) mayCut = false;
-      await rm(target, { force: true });
+      await removeFiles(dirname(target));
     }
   }
+}
+
+/** Empties the kernel's directory: vmlinux and modules of an attempt that failed. */
+async function removeFiles(folder: string): Promise<void> {
+  const names = await readdir(folder);
+  await Promise.all(names.map((name) => rm(join(folder, name), { force: true })));
 }
 
 class Attempt {
@@ -158,14 +168,17 @@ class Attempt {
   /** Damaged bytes break the decoder before the end: the sum of the whole says whose fault it is. */
   async #extract(): Promise<Vmlinux> {
     const { decoders, space, memory, interrupted } = this.#context;
-    const admit = async (head: PackageHead, file: { readonly size: number }) => {
+    const admit = async (head: PackageHead, bytes: number) => {
       this.#signature = await this.#context.verifySignature(head, this.#kernel);
-      this.#releaseSpace = await space.acquire(file.size, interrupted);
+      this.#releaseSpace = await space.acquire(bytes, interrupted);
       this.#releaseMemory = await memory.acquire(DECODER_MEMORY, interrupted);
     };
     try {
       const { nvra, vmlinuxPath, otherVmlinuxPaths = [] } = this.#kernel;
-      const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths };
+      const names = this.#context.modules?.names;
+      const folder = dirname(this.#target);
+      const modules = names === undefined ? undefined : { names, folder };
+      const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths, modules };
       const xzRange = (range: ByteRange) => {
         const programs = this.#mayCut ? decoders.xzRange(range) : undefined;
         this.cut = programs !== undefined;

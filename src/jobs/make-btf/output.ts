@@ -29,11 +29,13 @@ export interface Requirements {
 /**
  * The record of a kernel that an earlier run finished: made from the same package in the same way, it satisfies what is
  * required now, and its tarball is there and unchanged. Undefined when the kernel must be built again.
+ * @param modules the globs of the modules that are to be in it; undefined for none
  */
 export async function finishedBefore(
   output: string,
   kernel: KernelPackage,
   required: Requirements,
+  modules: readonly string[] | undefined,
 ): Promise<KernelRecord | undefined> {
   const record = await readRecord(output, kernel.uname);
   if (!record || isFailureRecord(record)) return undefined;
@@ -47,6 +49,8 @@ export async function finishedBefore(
   const sameEncoder =
     record.pahole.version === required.version &&
     record.pahole.flags.join(' ') === required.flags.join(' ');
+  const sameModules = record.modules?.requested.join(' ') === modules?.join(' ');
+  if (!sameModules) return undefined;
   if (!samePackage || !sameEncoder || !satisfies(record, kernel, required)) return undefined;
   const tarball = await readFile(join(output, tarballPath(kernel, kernel.uname))).catch(
     undefinedIfMissing,

@@ -28,11 +28,13 @@ export interface MadeBtf {
  * Runs pahole on a vmlinux as soon as enough memory is free, with as many threads as do not change the output.
  * When it is killed for lack of memory, it runs once more: as the only pahole, with one thread.
  * Throws what `encodeBtf` throws.
+ * @param base for a module: the file with its kernel's BTF
  */
 export async function runPahole(
   context: PaholeContext,
   vmlinux: string,
   cores: () => number,
+  base?: string,
 ): Promise<MadeBtf> {
   const { pahole, memory } = context;
   const debugInfo = await debugInfoOf(vmlinux);
@@ -41,7 +43,7 @@ export async function runPahole(
   try {
     const spare = need + memory.free;
     const jobs = Math.max(1, jobsThatFit(pahole.version, debugInfo, cores(), spare));
-    return await start(context, vmlinux, jobs);
+    return await start(context, vmlinux, jobs, base);
   } catch (error) {
     if (!(error instanceof Failure) || error.reason !== 'out-of-memory') throw error;
   } finally {
@@ -49,7 +51,7 @@ export async function runPahole(
   }
   const all = await memory.acquire(memory.capacity, context.platform.interrupted);
   try {
-    return await start(context, vmlinux, 1);
+    return await start(context, vmlinux, 1, base);
   } finally {
     all();
   }
@@ -59,12 +61,13 @@ async function start(
   { platform, pahole, profile }: PaholeContext,
   vmlinux: string,
   jobs: number,
+  base: string | undefined,
 ): Promise<MadeBtf> {
   const { args, flags } = paholeArguments(pahole, { profile, jobs });
   const file = `${vmlinux}.btf`;
   await rm(file, { force: true });
   const encoder = { path: pahole.path, args };
   const signal = platform.interrupted;
-  await encodeBtf(platform.programs, encoder, { vmlinux, output: file, signal });
+  await encodeBtf(platform.programs, encoder, { vmlinux, base, output: file, signal });
   return { file, flags };
 }
