@@ -89805,6 +89805,10 @@ function folderArchive(folder2) {
 var CATALOG_SCHEMA = 1;
 var CATALOG_BRANCH = asBranch("catalog");
 var CATALOG_FILE = "catalog.json";
+var MODULES_BRANCH = asBranch("modules");
+function catalogFileOf(content) {
+  return content === "kernels" ? CATALOG_FILE : "modules.json";
+}
 var EMPTY_CATALOG = /* @__PURE__ */ new Map();
 var run = exactOptional(url2);
 var built = strictObject({
@@ -89822,6 +89826,7 @@ var built = strictObject({
     embeddedBtf: boolean()
   }),
   pahole: pahole2,
+  modules: exactOptional(modules),
   verified: verification,
   builtAt: time,
   run
@@ -89881,6 +89886,7 @@ function builtEntry(record2, blob, runUrl) {
     pahole: pahole3,
     verified: verified2,
     builtAt: finishedAt,
+    ...record2.modules === void 0 ? void 0 : { modules: record2.modules },
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
 }
@@ -91352,9 +91358,10 @@ import { mkdir as mkdir8, readdir as readdir3, readFile as readFile9, rm as rm14
 import { join as join19 } from "node:path";
 
 // src/archive/reader.ts
-function archiveReader(archive) {
+function archiveReader(archive, content = "kernels") {
+  const branch = content === "kernels" ? void 0 : MODULES_BRANCH;
   const regularFiles2 = async () => {
-    const entries = [...await archive.listPaths()];
+    const entries = [...await archive.listPaths(branch)];
     return entries.filter(([, { mode }]) => mode.startsWith("100")).map(([path2]) => path2);
   };
   return readerOf({
@@ -91367,14 +91374,14 @@ function archiveReader(archive) {
         const path2 = archivePaths(kernel, kernel.uname).find((one2) => present.has(one2));
         if (path2 !== void 0) wanted.set(path2, kernel);
       }
-      for await (const { path: path2, bytes: bytes2 } of archive.readFiles(void 0, [...wanted.keys()])) {
+      for await (const { path: path2, bytes: bytes2 } of archive.readFiles(branch, [...wanted.keys()])) {
         const kernel = wanted.get(path2);
         if (kernel !== void 0) yield { kernel, tarball: bytes2 };
       }
     },
-    catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
+    catalogFile: () => archive.readFile(CATALOG_BRANCH, catalogFileOf(content)),
     identify: async (kernel) => {
-      const listing = await archive.listPaths();
+      const listing = await archive.listPaths(branch);
       const path2 = archivePaths(kernel, kernel.uname).find((one2) => listing.has(one2));
       const oid = path2 === void 0 ? void 0 : listing.get(path2)?.oid;
       return oid === void 0 ? void 0 : `git-${oid}`;
@@ -93995,11 +94002,28 @@ function kernelSeries(uname2) {
 
 // src/jobs/fetch/open.ts
 var MOST_BYTES2 = 32 * 1024 * 1024;
-async function openReader(platform4, where) {
+async function openReader(platform4, where, content = "kernels") {
   if (/^https?:\/\//i.test(where) && !await speaksGit(platform4, where)) {
+    if (content === "modules") throw noBranches(addressText(where), "the HTTP root of files");
     return httpReader(addressText(where), rawFiles(platform4, where));
   }
-  return archiveReader(await openArchive(platform4, where));
+  if (content === "kernels") return archiveReader(await openArchive(platform4, where));
+  if (parseLocation(where).kind === "folder") throw noBranches(where, "a folder without git");
+  const archive = await openArchive(platform4, where);
+  if (await archive.head(MODULES_BRANCH) !== void 0) return archiveReader(archive, content);
+  await archive.close();
+  throw new Failure(
+    "not-found",
+    `${archive.name} has no branch '${MODULES_BRANCH}', so no files with modules.`,
+    "Leave out --modules, or name an archive that has them."
+  );
+}
+function noBranches(where, what) {
+  return new Failure(
+    "usage",
+    `${where} is ${what}, which has no branches, and --modules reads the branch '${MODULES_BRANCH}'.`,
+    "Give the place of the files with modules itself, without --modules."
+  );
 }
 async function speaksGit({ http, env, interrupted }, where) {
   const url3 = URL.canParse(where) ? new URL(where) : void 0;
@@ -94089,6 +94113,9 @@ var archiveOption = text2(
   "<URL|folder>",
   "archive to read from: a git URL, the HTTP root of its files, or a folder",
   { default: OPENEULER }
+);
+var modulesOption = flag(
+  "read the files that hold the kernel's modules too, on the branch 'modules' of the archive"
 );
 var minimumTypesOption = number2(
   "<number>",
@@ -94278,6 +94305,7 @@ var check2 = defineCommand({
       }
     ),
     archive: archiveOption,
+    modules: modulesOption,
     btf: list(
       "<file>",
       "BTF of a kernel to check, in place of an archive: raw, in an ELF file, or a .btf.tar.xz",
@@ -94310,7 +94338,11 @@ var check2 = defineCommand({
       return outcome(platform4, await checkObjects(platform4, progress, objects, kernels3, jobs));
     }
     const cache = options3.cache === "none" ? void 0 : options3.cache;
-    const archive = await openReader(platform4, options3.archive);
+    const archive = await openReader(
+      platform4,
+      options3.archive,
+      options3.modules ? "modules" : "kernels"
+    );
     const reader = cache === void 0 ? archive : cachedReader(archive, cache);
     try {
       const selected = await selectKernels2(reader, toSelection(options3));
@@ -95432,6 +95464,7 @@ var fetchingOptions = {
   uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
   arch: text2("<arch>", "architecture of the kernel; by default from its name, else this machine's"),
   archive: archiveOption,
+  modules: modulesOption,
   distribution: text2(
     "<ID>",
     "ID in the os-release of the kernel's distribution; by default from the name of the kernel, else this machine's"
@@ -95456,7 +95489,11 @@ async function toMachine(platform4, options3) {
   });
 }
 async function fetchFor(platform4, progress, options3, machine) {
-  const reader = await openReader(platform4, options3.archive);
+  const reader = await openReader(
+    platform4,
+    options3.archive,
+    options3.modules ? "modules" : "kernels"
+  );
   try {
     const expectation = expectationOf(options3.minimumTypes);
     return await fetchBtf(platform4, progress, reader, { machine, expectation });
@@ -97195,27 +97232,27 @@ function datadogCatalog(catalog) {
 }
 
 // src/jobs/publish/update-catalog.ts
-async function readCatalog(remote2) {
+async function readCatalog(remote2, content) {
   if (!(await remote2.branches()).has(CATALOG_BRANCH)) {
     return { catalog: EMPTY_CATALOG, commit: void 0 };
   }
   const [commit] = await remote2.fetchBranches([CATALOG_BRANCH], 1);
   const files = await remote2.repository.listTree(commit);
-  const file = files.get(CATALOG_FILE);
+  const file = files.get(catalogFileOf(content));
   if (file === void 0) return { catalog: EMPTY_CATALOG, commit };
   await remote2.fetchBlobs(CATALOG_BRANCH, [file.oid]);
   const [text3] = await remote2.repository.readBlobs([file.oid]);
   return { catalog: parseCatalog(String(text3), remote2.name), commit };
 }
 async function updateCatalog(context2, listings, news, seen) {
-  const { remote: remote2, committer, runUrl, dryRun } = context2;
+  const { remote: remote2, committer, content, runUrl, dryRun } = context2;
   const entries = [
     ...news.built.map(({ record: record2, blob }) => builtEntry(record2, blob, runUrl)),
     ...news.failed.map((record2) => failedEntry(record2, runUrl))
   ];
   let latest = seen;
   return retryPush(context2, CATALOG_BRANCH, async () => {
-    const known = latest ?? await readCatalog(remote2);
+    const known = latest ?? await readCatalog(remote2, content);
     latest = void 0;
     const merged = mergeCatalog(known.catalog, entries);
     const catalog = updateStates(merged, listings.base, listings.next);
@@ -97224,13 +97261,11 @@ async function updateCatalog(context2, listings, news, seen) {
     if (nothing || text3 === serialiseCatalog(known.catalog)) return { catalog, commit: void 0 };
     const datadog = `${JSON.stringify(datadogCatalog(catalog), null, 2)}
 `;
-    const file = async (content) => {
-      return { mode: "100644", oid: await committer.writeBlob(Buffer.from(content)) };
+    const file = async (content2) => {
+      return { mode: "100644", oid: await committer.writeBlob(Buffer.from(content2)) };
     };
-    const files = /* @__PURE__ */ new Map([
-      [CATALOG_FILE, await file(text3)],
-      [DATADOG_FILE, await file(datadog)]
-    ]);
+    const files = /* @__PURE__ */ new Map([[catalogFileOf(content), await file(text3)]]);
+    if (content === "kernels") files.set(DATADOG_FILE, await file(datadog));
     const tree = await committer.writeTree(known.commit, files);
     const message = describeNews(known.catalog, catalog, runUrl);
     const commit = await committer.commit(tree, known.commit, message);
@@ -97275,6 +97310,7 @@ async function validateInput(platform4, progress, request2) {
     if (some.length === 0 && problems.length === 0 && !request2.allowEmpty) throw empty(folder2);
     found.push(...some);
   }
+  checkContent(found, request2.content, problems);
   const records = uniqueRecords(found, problems);
   throwProblems(problems);
   const failed3 = records.map(({ record: record2 }) => record2).filter(isFailureRecord);
@@ -97376,6 +97412,18 @@ async function checkSize(folder2, file, most) {
   const { size: size2 } = await stat6(join28(folder2, file));
   if (size2 > most) throw new Error(`${join28(folder2, file)}: ${size2} bytes are too many.`);
 }
+function checkContent(found, content, problems) {
+  for (const { folder: folder2, record: record2 } of found) {
+    if (isFailureRecord(record2)) continue;
+    const { path: path2 } = record2.tarball;
+    if (content === "modules" && record2.modules === void 0) {
+      problems.push(`${join28(folder2, path2)}: its record names no modules, and --modules is given.`);
+    }
+    if (content === "kernels" && record2.modules !== void 0) {
+      problems.push(`${join28(folder2, path2)}: it holds modules, and --modules is not given.`);
+    }
+  }
+}
 function uniqueRecords(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
   for (const one2 of found) {
@@ -97420,19 +97468,28 @@ async function publish(platform4, progress, request2) {
   }
 }
 async function publishTo(platform4, progress, request2, remote2) {
-  const { base, branch, dryRun, runUrl, expectation, author, committer: person } = request2;
+  const { content, base, branch, dryRun, runUrl, expectation, author, committer: person } = request2;
   const committer = await openCommitWriter(platform4, remote2.repository, {
     author,
     committer: person
   });
-  const seen = await readCatalog(remote2);
+  const seen = await readCatalog(remote2, content);
   const input = await validateInput(platform4, progress, {
     folders: request2.folders,
     allowEmpty: request2.allowEmpty,
+    content,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball)
   });
-  const context2 = { platform: platform4, progress, remote: remote2, committer, runUrl, dryRun };
+  const context2 = {
+    platform: platform4,
+    progress,
+    remote: remote2,
+    committer,
+    content,
+    runUrl,
+    dryRun
+  };
   const pushed = await pushKernels(context2, { base, branch }, input.candidates, request2.replace);
   const { state, additions } = pushed;
   if (pushed.commit !== void 0 && !dryRun) {
@@ -98099,6 +98156,9 @@ var options2 = {
   author: text2("<Name <mail>>", "author of the commits; by default as git's configuration says"),
   committer: text2("<Name <mail>>", "committer of the commits; by default likewise"),
   runUrl: text2("<URL>", "page of the run that publishes; in a workflow it is known"),
+  modules: flag(
+    "publish files with modules, from build's --modules-output: to the branch 'modules', by way of 'modules-next'"
+  ),
   replace: flag("put new bytes in the place of other bytes that the archive has under a name"),
   minimumTypes: number2("<number>", "least number of types that a kernel must have", {
     default: 1e4,
@@ -98156,7 +98216,8 @@ async function tokenOf(platform4, file) {
   }
 }
 function toRequest(platform4, given) {
-  const [base, branch] = [asBranch(given.base), asBranch(given.branch)];
+  const base = asBranch(given.modules && given.base === "master" ? "modules" : given.base);
+  const branch = asBranch(given.modules && given.branch === "next" ? "modules-next" : given.branch);
   if (base === branch || branch === "catalog" || base === "catalog") {
     throw new Failure(
       "usage",
@@ -98167,6 +98228,7 @@ function toRequest(platform4, given) {
   return {
     folders: given.input,
     allowEmpty: given.allowEmpty,
+    content: given.modules ? "modules" : "kernels",
     base,
     branch,
     replace: given.replace,
@@ -99452,6 +99514,7 @@ var tailor2 = defineCommand({
       separator: "lines"
     }),
     archive: archiveOption,
+    modules: modulesOption,
     ...archiveSelection,
     cache: text2(
       "<folder>",
@@ -99476,7 +99539,11 @@ var tailor2 = defineCommand({
   run: async (platform4, options3) => {
     const { object: object2, layout, output } = options3;
     const cache = options3.cache === "none" ? void 0 : options3.cache;
-    const archive = await openReader(platform4, options3.archive);
+    const archive = await openReader(
+      platform4,
+      options3.archive,
+      options3.modules ? "modules" : "kernels"
+    );
     const reader = cache === void 0 ? archive : cachedReader(archive, cache);
     try {
       if (options3.showCache) {

@@ -29,6 +29,7 @@ const platform: Platform = {
 const ALL = { kernel: ['all'], arch: ['all'], release: ['all'] };
 const none = {
   archive: 'nowhere',
+  modules: false,
   btf: [],
   cache: undefined,
   showCache: false,

@@ -3,13 +3,24 @@ import { describe, Failure } from '../failure.ts';
 import type { Oid } from '../git/repository.ts';
 import { asBranch, type Uname } from '../names.ts';
 import { type ArchiveFolder, tarballPath } from './layout.ts';
-import type { FailureRecord, KernelRecord } from './record.ts';
+import type { FailureRecord, KernelRecord, ModuleUse } from './record.ts';
 import * as shape from './shapes.ts';
 
 /** Version of the catalog's shape; raised when a reader of the old shape would be misled. */
 export const CATALOG_SCHEMA = 1;
 export const CATALOG_BRANCH = asBranch('catalog');
 export const CATALOG_FILE = 'catalog.json';
+
+/** What a branch of the archive holds: the BTF of kernels alone, or of kernels with modules of theirs. */
+export type ArchiveContent = 'kernels' | 'modules';
+
+/** The reviewed branch of files with modules. Their layout and names are those of the base branch. */
+export const MODULES_BRANCH = asBranch('modules');
+
+/** The catalog's file, on the catalog's branch: each content has its own. */
+export function catalogFileOf(content: ArchiveContent): string {
+  return content === 'kernels' ? CATALOG_FILE : 'modules.json';
+}
 
 type KernelIdentity = Pick<
   KernelRecord,
@@ -28,6 +39,8 @@ export interface BuiltEntry extends KernelIdentity {
   readonly btf: KernelRecord['btf'];
   readonly vmlinux: KernelRecord['vmlinux'];
   readonly pahole: KernelRecord['pahole'];
+  /** Only in the catalog of files with modules. */
+  readonly modules?: ModuleUse;
   readonly verified: KernelRecord['verified'];
   /** ISO 8601, UTC. */
   readonly builtAt: string;
@@ -69,6 +82,7 @@ const built = v.strictObject({
     embeddedBtf: v.boolean(),
   }),
   pahole: shape.pahole,
+  modules: v.exactOptional(shape.modules),
   verified: shape.verification,
   builtAt: shape.time,
   run,
@@ -143,6 +157,7 @@ export function builtEntry(record: KernelRecord, blob: Oid, runUrl?: string): Bu
     pahole,
     verified,
     builtAt: finishedAt,
+    ...(record.modules === undefined ? undefined : { modules: record.modules }),
     ...(runUrl === undefined ? {} : { run: runUrl }),
   };
 }

@@ -2,7 +2,16 @@ import { pMapIterable } from 'p-map';
 import { Failure } from '../failure.ts';
 import { sha256 } from '../sha256.ts';
 import type { Archive } from './archive.ts';
-import { CATALOG_BRANCH, CATALOG_FILE, type Catalog, entryPath, parseCatalog } from './catalog.ts';
+import {
+  type ArchiveContent,
+  CATALOG_BRANCH,
+  CATALOG_FILE,
+  type Catalog,
+  catalogFileOf,
+  entryPath,
+  MODULES_BRANCH,
+  parseCatalog,
+} from './catalog.ts';
 import { archivePaths, type KernelName, parseTarballPath, tarballPath } from './layout.ts';
 
 /** A tarball as it came out of an archive. */
@@ -50,9 +59,13 @@ interface ArchiveFiles {
 }
 
 /** Reads an archive in git, or a folder with its layout. What is to be read is fetched in one go. */
-export function archiveReader(archive: Archive): ArchiveReader {
+export function archiveReader(
+  archive: Archive,
+  content: ArchiveContent = 'kernels',
+): ArchiveReader {
+  const branch = content === 'kernels' ? undefined : MODULES_BRANCH;
   const regularFiles = async () => {
-    const entries = [...(await archive.listPaths())];
+    const entries = [...(await archive.listPaths(branch))];
     return entries.filter(([, { mode }]) => mode.startsWith('100')).map(([path]) => path);
   };
   return readerOf({
@@ -65,14 +78,14 @@ export function archiveReader(archive: Archive): ArchiveReader {
         const path = archivePaths(kernel, kernel.uname).find((one) => present.has(one));
         if (path !== undefined) wanted.set(path, kernel);
       }
-      for await (const { path, bytes } of archive.readFiles(undefined, [...wanted.keys()])) {
+      for await (const { path, bytes } of archive.readFiles(branch, [...wanted.keys()])) {
         const kernel = wanted.get(path);
         if (kernel !== undefined) yield { kernel, tarball: bytes };
       }
     },
-    catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
+    catalogFile: () => archive.readFile(CATALOG_BRANCH, catalogFileOf(content)),
     identify: async (kernel) => {
-      const listing = await archive.listPaths();
+      const listing = await archive.listPaths(branch);
       const path = archivePaths(kernel, kernel.uname).find((one) => listing.has(one));
       const oid = path === undefined ? undefined : listing.get(path)?.oid;
       return oid === undefined ? undefined : `git-${oid}`;

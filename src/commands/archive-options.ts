@@ -1,7 +1,7 @@
 import type { Expectation } from '../btf/check.ts';
 import type { Selection } from '../jobs/fetch/select.ts';
 import { archOption } from './arch-option.ts';
-import { list, number, text, type Values } from './command.ts';
+import { flag, list, number, text, type Values } from './command.ts';
 
 /** openEuler's archive; BTFHUB_ARCHIVE changes the default. */
 const OPENEULER = 'https://atomgit.com/openeuler/btfhub-archive.git';
@@ -11,6 +11,11 @@ export const archiveOption = text(
   '<URL|folder>',
   'archive to read from: a git URL, the HTTP root of its files, or a folder',
   { default: OPENEULER },
+);
+
+/** Whether to read the branch of files that hold modules too. */
+export const modulesOption = flag(
+  "read the files that hold the kernel's modules too, on the branch 'modules' of the archive",
 );
 
 export const minimumTypesOption = number(

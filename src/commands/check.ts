@@ -6,7 +6,7 @@ import { openReader } from '../jobs/fetch/open.ts';
 import { selectKernels } from '../jobs/fetch/select.ts';
 import type { Platform } from '../platform/platform.ts';
 import { openProgress } from '../report/open.ts';
-import { archiveOption, archiveSelection, toSelection } from './archive-options.ts';
+import { archiveOption, archiveSelection, modulesOption, toSelection } from './archive-options.ts';
 import { annotateCheck, describeCheck, summariseCheck } from './check-report.ts';
 import { defineCommand, flag, list, number, type Outcome, text } from './command.ts';
 
@@ -29,6 +29,7 @@ export const check = defineCommand({
       },
     ),
     archive: archiveOption,
+    modules: modulesOption,
     btf: list(
       '<file>',
       'BTF of a kernel to check, in place of an archive: raw, in an ELF file, or a .btf.tar.xz',
@@ -61,7 +62,11 @@ export const check = defineCommand({
       return outcome(platform, await checkObjects(platform, progress, objects, kernels, jobs));
     }
     const cache = options.cache === 'none' ? undefined : options.cache;
-    const archive = await openReader(platform, options.archive);
+    const archive = await openReader(
+      platform,
+      options.archive,
+      options.modules ? 'modules' : 'kernels',
+    );
     const reader = cache === undefined ? archive : cachedReader(archive, cache);
     try {
       const selected = await selectKernels(reader, toSelection(options));

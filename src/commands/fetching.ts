@@ -5,7 +5,12 @@ import { openReader } from '../jobs/fetch/open.ts';
 import { asArch, asDistributionId, asUname, asVersionId } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import { archiveOption, expectationOf, minimumTypesOption } from './archive-options.ts';
+import {
+  archiveOption,
+  expectationOf,
+  minimumTypesOption,
+  modulesOption,
+} from './archive-options.ts';
 import { text, type Values } from './command.ts';
 
 /** The kernel, the machine and the archive: the options of `fetch` and `install`. */
@@ -13,6 +18,7 @@ export const fetchingOptions = {
   uname: text('<uname>', "'uname -r' of the kernel; by default the running kernel"),
   arch: text('<arch>', "architecture of the kernel; by default from its name, else this machine's"),
   archive: archiveOption,
+  modules: modulesOption,
   distribution: text(
     '<ID>',
     "ID in the os-release of the kernel's distribution; by default from the name of the kernel, else this machine's",
@@ -48,7 +54,11 @@ export async function fetchFor(
   options: Options,
   machine: Machine,
 ): Promise<Fetched> {
-  const reader = await openReader(platform, options.archive);
+  const reader = await openReader(
+    platform,
+    options.archive,
+    options.modules ? 'modules' : 'kernels',
+  );
   try {
     const expectation = expectationOf(options.minimumTypes);
     return await fetchBtf(platform, progress, reader, { machine, expectation });

@@ -37,6 +37,9 @@ const options = {
   author: text('<Name <mail>>', "author of the commits; by default as git's configuration says"),
   committer: text('<Name <mail>>', 'committer of the commits; by default likewise'),
   runUrl: text('<URL>', 'page of the run that publishes; in a workflow it is known'),
+  modules: flag(
+    "publish files with modules, from build's --modules-output: to the branch 'modules', by way of 'modules-next'",
+  ),
   replace: flag('put new bytes in the place of other bytes that the archive has under a name'),
   minimumTypes: number('<number>', 'least number of types that a kernel must have', {
     default: 10_000,
@@ -112,7 +115,9 @@ function toRequest(
   platform: Platform,
   given: PublishOptions,
 ): Omit<PublishRequest, 'location' | 'credential' | 'forge'> {
-  const [base, branch] = [asBranch(given.base), asBranch(given.branch)];
+  // The branches of files without modules never get one with modules.
+  const base = asBranch(given.modules && given.base === 'master' ? 'modules' : given.base);
+  const branch = asBranch(given.modules && given.branch === 'next' ? 'modules-next' : given.branch);
   if (base === branch || branch === 'catalog' || base === 'catalog') {
     throw new Failure(
       'usage',
@@ -123,6 +128,7 @@ function toRequest(
   return {
     folders: given.input,
     allowEmpty: given.allowEmpty,
+    content: given.modules ? 'modules' : 'kernels',
     base,
     branch,
     replace: given.replace,

@@ -7,7 +7,7 @@ import { LAYOUTS } from '../jobs/tailor/output.ts';
 import { isTarball, tailor as runTailor, type Tailored } from '../jobs/tailor/tailor.ts';
 import { openProgress } from '../report/open.ts';
 import { bytes, counted } from '../report/units.ts';
-import { archiveOption, archiveSelection, toSelection } from './archive-options.ts';
+import { archiveOption, archiveSelection, modulesOption, toSelection } from './archive-options.ts';
 import { choice, defineCommand, flag, list, number, type Outcome, text } from './command.ts';
 
 /** The name that bpf-compatible's header links against. */
@@ -26,6 +26,7 @@ export const tailor = defineCommand({
       separator: 'lines',
     }),
     archive: archiveOption,
+    modules: modulesOption,
     ...archiveSelection,
     cache: text(
       '<folder>',
@@ -50,7 +51,11 @@ export const tailor = defineCommand({
   run: async (platform, options): Promise<Outcome> => {
     const { object, layout, output } = options;
     const cache = options.cache === 'none' ? undefined : options.cache;
-    const archive = await openReader(platform, options.archive);
+    const archive = await openReader(
+      platform,
+      options.archive,
+      options.modules ? 'modules' : 'kernels',
+    );
     const reader = cache === undefined ? archive : cachedReader(archive, cache);
     try {
       if (options.showCache) {

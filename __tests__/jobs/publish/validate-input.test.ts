@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ArchiveContent } from '../../../src/archive/catalog.ts';
 import type { KernelRecord } from '../../../src/archive/record.ts';
 import { validateInput } from '../../../src/jobs/publish/validate-input.ts';
 import { silent } from '../../../src/report/progress.ts';
@@ -22,7 +23,11 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const sum = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-async function take(folders: string[], minimumTypes = MINIMUM_TYPES) {
+async function take(
+  folders: string[],
+  minimumTypes = MINIMUM_TYPES,
+  content: ArchiveContent = 'kernels',
+) {
   const kept: Buffer[] = [];
   const intake = await validateInput(
     { programs, interrupted: new AbortController().signal },
@@ -30,6 +35,7 @@ async function take(folders: string[], minimumTypes = MINIMUM_TYPES) {
     {
       folders,
       allowEmpty: false,
+      content,
       expectation: { kind: 'kernel', minimumTypes },
       keep: async (tarball) => `${kept.push(tarball)}`,
     },
@@ -278,3 +284,17 @@ testWithShared('samples')(
     expect((await take([folder], 10_000)).candidates.length).toBe(1);
   },
 );
+
+test('files with modules are taken with --modules alone, and with it nothing else', async () => {
+  const modules = { requested: ['xfs'], included: ['xfs'], excluded: [] };
+  const { record, tarball } = await makeKernel(A, { modules });
+  const folder = join(root, 'modules');
+  put(folder, record.tarball.path, tarball);
+  putRecord(folder, record);
+  const { candidates } = await take([folder], MINIMUM_TYPES, 'modules');
+  expect(candidates[0]?.record.modules).toEqual(modules);
+  await expect(take([folder])).rejects.toThrow(/it holds modules, and --modules is not given/);
+  const plain = (await good()).folder;
+  const wrong = take([plain], MINIMUM_TYPES, 'modules');
+  await expect(wrong).rejects.toThrow(/names no modules, and --modules is given/);
+});

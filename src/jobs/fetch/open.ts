@@ -1,8 +1,10 @@
 import { openArchive } from '../../archive/archive.ts';
+import { type ArchiveContent, MODULES_BRANCH } from '../../archive/catalog.ts';
 import { type ArchiveReader, archiveReader, httpReader } from '../../archive/reader.ts';
 import { fetchFile } from '../../download/fetch-file.ts';
 import { MirrorPool } from '../../download/mirrors.ts';
 import { describe, Failure } from '../../failure.ts';
+import { parseLocation } from '../../git/location.ts';
 import { addressText } from '../../names.ts';
 import { readBody } from '../../platform/http.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -16,13 +18,36 @@ const MOST_BYTES = 32 * 1024 * 1024;
  * Opens an archive for reading: a git URL, a folder with a git repository or with the files, or the HTTP root
  * of the files. For an http(s) URL that does not end in `.git`, one request finds out which it is.
  *
+ * @param content `modules` for the files that hold modules too, which only a git archive has beside the others
  * @throws Failure `usage`, `not-found`, `network`
  */
-export async function openReader(platform: ReaderPlatform, where: string): Promise<ArchiveReader> {
+export async function openReader(
+  platform: ReaderPlatform,
+  where: string,
+  content: ArchiveContent = 'kernels',
+): Promise<ArchiveReader> {
   if (/^https?:\/\//i.test(where) && !(await speaksGit(platform, where))) {
+    if (content === 'modules') throw noBranches(addressText(where), 'the HTTP root of files');
     return httpReader(addressText(where), rawFiles(platform, where));
   }
-  return archiveReader(await openArchive(platform, where));
+  if (content === 'kernels') return archiveReader(await openArchive(platform, where));
+  if (parseLocation(where).kind === 'folder') throw noBranches(where, 'a folder without git');
+  const archive = await openArchive(platform, where);
+  if ((await archive.head(MODULES_BRANCH)) !== undefined) return archiveReader(archive, content);
+  await archive.close();
+  throw new Failure(
+    'not-found',
+    `${archive.name} has no branch '${MODULES_BRANCH}', so no files with modules.`,
+    'Leave out --modules, or name an archive that has them.',
+  );
+}
+
+function noBranches(where: string, what: string): Failure {
+  return new Failure(
+    'usage',
+    `${where} is ${what}, which has no branches, and --modules reads the branch '${MODULES_BRANCH}'.`,
+    'Give the place of the files with modules itself, without --modules.',
+  );
 }
 
 /** Whether a URL is a git repository: by its name, or by the answer of the smart protocol (gitprotocol-http(5)). */

@@ -1,3 +1,4 @@
+import type { ArchiveContent } from '../../archive/catalog.ts';
 import type { Expectation } from '../../btf/check.ts';
 import { Failure } from '../../failure.ts';
 import { ensurePullRequest, type Forge, type PullRequestResult } from '../../forge/forge.ts';
@@ -22,6 +23,8 @@ export interface PublishRequest {
   readonly allowEmpty: boolean;
   readonly location: Exclude<RepositoryLocation, { kind: 'folder' }>;
   readonly credential: GitCredential | undefined;
+  /** What the folders hold, and so the branches. */
+  readonly content: ArchiveContent;
   readonly base: Branch;
   readonly branch: Branch;
   /** Where the pull request is opened; undefined for a push alone. */
@@ -77,20 +80,29 @@ async function publishTo(
   request: PublishRequest,
   remote: Remote,
 ): Promise<Published> {
-  const { base, branch, dryRun, runUrl, expectation, author, committer: person } = request;
+  const { content, base, branch, dryRun, runUrl, expectation, author, committer: person } = request;
   const committer = await openCommitWriter(platform, remote.repository, {
     author,
     committer: person,
   });
   // A catalog that cannot be read ends the run before anything is pushed.
-  const seen = await readCatalog(remote);
+  const seen = await readCatalog(remote, content);
   const input = await validateInput(platform, progress, {
     folders: request.folders,
     allowEmpty: request.allowEmpty,
+    content,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball),
   });
-  const context: PublishContext = { platform, progress, remote, committer, runUrl, dryRun };
+  const context: PublishContext = {
+    platform,
+    progress,
+    remote,
+    committer,
+    content,
+    runUrl,
+    dryRun,
+  };
   const pushed = await pushKernels(context, { base, branch }, input.candidates, request.replace);
   const { state, additions } = pushed;
   if (pushed.commit !== undefined && !dryRun) {

@@ -1,4 +1,5 @@
 import { type BranchState, readBranchState } from '../../archive/branch-state.ts';
+import type { ArchiveContent } from '../../archive/catalog.ts';
 import { Failure } from '../../failure.ts';
 import type { CommitWriter } from '../../git/commits.ts';
 import { pushBranch } from '../../git/push.ts';
@@ -17,6 +18,7 @@ export interface PublishContext {
   readonly progress: Progress;
   readonly remote: Remote;
   readonly committer: CommitWriter;
+  readonly content: ArchiveContent;
   readonly runUrl: string | undefined;
   readonly dryRun: boolean;
 }

@@ -1,9 +1,10 @@
 import type { BranchState } from '../../archive/branch-state.ts';
 import {
+  type ArchiveContent,
   builtEntry,
   CATALOG_BRANCH,
-  CATALOG_FILE,
   type Catalog,
+  catalogFileOf,
   EMPTY_CATALOG,
   failedEntry,
   mergeCatalog,
@@ -26,13 +27,13 @@ export interface CatalogState {
 }
 
 /** Reads the catalog's branch; empty when there is none. Throws `bad-archive` for one that is broken. */
-export async function readCatalog(remote: Remote): Promise<CatalogState> {
+export async function readCatalog(remote: Remote, content: ArchiveContent): Promise<CatalogState> {
   if (!(await remote.branches()).has(CATALOG_BRANCH)) {
     return { catalog: EMPTY_CATALOG, commit: undefined };
   }
   const [commit] = await remote.fetchBranches([CATALOG_BRANCH], 1);
   const files = await remote.repository.listTree(commit as Oid);
-  const file = files.get(CATALOG_FILE);
+  const file = files.get(catalogFileOf(content));
   if (file === undefined) return { catalog: EMPTY_CATALOG, commit };
   await remote.fetchBlobs(CATALOG_BRANCH, [file.oid]);
   const [text] = await remote.repository.readBlobs([file.oid]);
@@ -57,14 +58,14 @@ export async function updateCatalog(
   news: { readonly built: readonly ValidatedKernel[]; readonly failed: readonly FailureRecord[] },
   seen: CatalogState,
 ): Promise<UpdatedCatalog> {
-  const { remote, committer, runUrl, dryRun } = context;
+  const { remote, committer, content, runUrl, dryRun } = context;
   const entries = [
     ...news.built.map(({ record, blob }) => builtEntry(record, blob, runUrl)),
     ...news.failed.map((record) => failedEntry(record, runUrl)),
   ];
   let latest: CatalogState | undefined = seen;
   return retryPush(context, CATALOG_BRANCH, async () => {
-    const known = latest ?? (await readCatalog(remote));
+    const known = latest ?? (await readCatalog(remote, content));
     latest = undefined;
     const merged = mergeCatalog(known.catalog, entries);
     const catalog = updateStates(merged, listings.base, listings.next);
@@ -75,10 +76,9 @@ export async function updateCatalog(
     const file = async (content: string) => {
       return { mode: '100644', oid: await committer.writeBlob(Buffer.from(content)) };
     };
-    const files = new Map([
-      [CATALOG_FILE, await file(text)],
-      [DATADOG_FILE, await file(datadog)],
-    ]);
+    const files = new Map([[catalogFileOf(content), await file(text)]]);
+    // DataDog's agent reads the files without modules.
+    if (content === 'kernels') files.set(DATADOG_FILE, await file(datadog));
     const tree = await committer.writeTree(known.commit, files);
     const message = describeNews(known.catalog, catalog, runUrl);
     const commit = await committer.commit(tree, known.commit, message);

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
+import type { ArchiveContent } from '../../archive/catalog.ts';
 import { TARBALL_SUFFIX } from '../../archive/layout.ts';
 import { parseRecord } from '../../archive/parse-record.ts';
 import {
@@ -60,6 +61,7 @@ export async function validateInput(
     readonly folders: readonly string[];
     /** Takes a folder without a record: there may have been nothing to build. */
     readonly allowEmpty: boolean;
+    readonly content: ArchiveContent;
     readonly expectation: Expectation;
     readonly keep: (tarball: Buffer) => Promise<Oid>;
   },
@@ -71,6 +73,7 @@ export async function validateInput(
     if (some.length === 0 && problems.length === 0 && !request.allowEmpty) throw empty(folder);
     found.push(...some);
   }
+  checkContent(found, request.content, problems);
   const records = uniqueRecords(found, problems);
   throwProblems(problems);
 
@@ -184,6 +187,20 @@ async function regularFiles(folder: string, problems: string[]): Promise<Readonl
 async function checkSize(folder: string, file: string, most: number): Promise<void> {
   const { size } = await stat(join(folder, file));
   if (size > most) throw new Error(`${join(folder, file)}: ${size} bytes are too many.`);
+}
+
+/** Files with modules and files without have the same names: neither may get onto the other's branch. */
+function checkContent(found: readonly Found[], content: ArchiveContent, problems: string[]): void {
+  for (const { folder, record } of found) {
+    if (isFailureRecord(record)) continue;
+    const { path } = record.tarball;
+    if (content === 'modules' && record.modules === undefined) {
+      problems.push(`${join(folder, path)}: its record names no modules, and --modules is given.`);
+    }
+    if (content === 'kernels' && record.modules !== undefined) {
+      problems.push(`${join(folder, path)}: it holds modules, and --modules is not given.`);
+    }
+  }
 }
 
 /** One record a kernel: the same one may come twice, from two folders; two that differ may not. */
