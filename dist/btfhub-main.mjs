@@ -7433,16 +7433,16 @@ var require_common = __commonJS({
       createDebug.names = [];
       createDebug.skips = [];
       createDebug.formatters = {};
-      function selectColor(namespace) {
+      function selectColor(namespace2) {
         let hash = 0;
-        for (let i3 = 0; i3 < namespace.length; i3++) {
-          hash = (hash << 5) - hash + namespace.charCodeAt(i3);
+        for (let i3 = 0; i3 < namespace2.length; i3++) {
+          hash = (hash << 5) - hash + namespace2.charCodeAt(i3);
           hash |= 0;
         }
         return createDebug.colors[Math.abs(hash) % createDebug.colors.length];
       }
       createDebug.selectColor = selectColor;
-      function createDebug(namespace) {
+      function createDebug(namespace2) {
         let prevTime;
         let enableOverride = null;
         let namespacesCache;
@@ -7481,9 +7481,9 @@ var require_common = __commonJS({
           const logFn = self2.log || createDebug.log;
           logFn.apply(self2, args);
         }
-        debug.namespace = namespace;
+        debug.namespace = namespace2;
         debug.useColors = createDebug.useColors();
-        debug.color = createDebug.selectColor(namespace);
+        debug.color = createDebug.selectColor(namespace2);
         debug.extend = extend;
         debug.destroy = createDebug.destroy;
         Object.defineProperty(debug, "enabled", {
@@ -7495,7 +7495,7 @@ var require_common = __commonJS({
             }
             if (namespacesCache !== createDebug.namespaces) {
               namespacesCache = createDebug.namespaces;
-              enabledCache = createDebug.enabled(namespace);
+              enabledCache = createDebug.enabled(namespace2);
             }
             return enabledCache;
           },
@@ -7508,8 +7508,8 @@ var require_common = __commonJS({
         }
         return debug;
       }
-      function extend(namespace, delimiter2) {
-        const newDebug = createDebug(this.namespace + (typeof delimiter2 === "undefined" ? ":" : delimiter2) + namespace);
+      function extend(namespace2, delimiter2) {
+        const newDebug = createDebug(this.namespace + (typeof delimiter2 === "undefined" ? ":" : delimiter2) + namespace2);
         newDebug.log = this.log;
         return newDebug;
       }
@@ -7558,7 +7558,7 @@ var require_common = __commonJS({
       function disable() {
         const namespaces = [
           ...createDebug.names,
-          ...createDebug.skips.map((namespace) => "-" + namespace)
+          ...createDebug.skips.map((namespace2) => "-" + namespace2)
         ].join(",");
         createDebug.enable("");
         return namespaces;
@@ -29359,7 +29359,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile8, readFile: readFile21, mkdir: mkdir13 } = __require("node:fs/promises");
+    var { writeFile: writeFile8, readFile: readFile22, mkdir: mkdir13 } = __require("node:fs/promises");
     var { dirname: dirname14, resolve: resolve10 } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
@@ -29561,7 +29561,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile21(resolve10(path2), "utf8");
+          const data = await readFile22(resolve10(path2), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             this.#snapshots.clear();
@@ -43792,9 +43792,9 @@ function isAboutModule({ reason: reason2 }) {
 import { availableParallelism as availableParallelism2 } from "node:os";
 
 // src/toolchain/prepare.ts
-import { mkdtemp, rm as rm6 } from "node:fs/promises";
+import { rm as rm7 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join as join8 } from "node:path";
+import { join as join9 } from "node:path";
 
 // src/platform/decompress.ts
 import { pipeline } from "node:stream";
@@ -43904,21 +43904,57 @@ function written(stdin, bytes2) {
   return new Promise((resolve10) => stdin.write(bytes2, (error2) => resolve10(!error2)));
 }
 
+// src/platform/temporary-folder.ts
+import { readFileSync as readFileSync2, readlinkSync } from "node:fs";
+import { mkdtemp, readdir, rm as rm3 } from "node:fs/promises";
+import { join as join3 } from "node:path";
+async function makeTemporaryFolder(parent, purpose) {
+  const self2 = ownerOf(process.pid);
+  await removeAbandoned(parent);
+  return mkdtemp(join3(parent, `btfhub-${purpose}-${self2}-`));
+}
+var OWNED = /^btfhub-[a-z]+-(\d+)\.(\d+)\.(\d+)-\w{6}$/;
+function ownerOf(pid) {
+  const stat8 = readFileSync2(`/proc/${pid}/stat`, "latin1");
+  const start2 = stat8.slice(stat8.lastIndexOf(")") + 2).split(" ")[19];
+  return `${pid}.${start2}.${namespace()}`;
+}
+function namespace() {
+  return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
+}
+async function removeAbandoned(parent) {
+  const names = await readdir(parent).catch(() => []);
+  for (const name of names) {
+    const [, pid, start2, space] = OWNED.exec(name) ?? [];
+    if (pid === void 0 || space !== namespace()) continue;
+    if (isRunning(Number(pid), `${pid}.${start2}.${space}`)) continue;
+    await rm3(join3(parent, name), { recursive: true, force: true }).catch(() => {
+    });
+  }
+}
+function isRunning(pid, owner) {
+  try {
+    return ownerOf(pid) === owner;
+  } catch (error2) {
+    return !isSystemError(error2, "ENOENT") && !isSystemError(error2, "ESRCH");
+  }
+}
+
 // src/toolchain/build-tool.ts
 import { copyFile as copyFile2, mkdir as mkdir3, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename as basename2, join as join5 } from "node:path";
+import { basename as basename2, join as join6 } from "node:path";
 
 // src/toolchain/fetch-sources.ts
 import { existsSync as existsSync3 } from "node:fs";
-import { mkdir as mkdir2, rm as rm4 } from "node:fs/promises";
-import { join as join4 } from "node:path";
+import { mkdir as mkdir2, rm as rm5 } from "node:fs/promises";
+import { join as join5 } from "node:path";
 
 // src/toolchain/sources.ts
 import { createHash as createHash2 } from "node:crypto";
 import { createReadStream, existsSync as existsSync2 } from "node:fs";
-import { copyFile, mkdir, rm as rm3 } from "node:fs/promises";
-import { join as join3, resolve } from "node:path";
+import { copyFile, mkdir, rm as rm4 } from "node:fs/promises";
+import { join as join4, resolve } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 
 // src/sha256.ts
@@ -44098,11 +44134,11 @@ async function checkedCopy(source2, folder2) {
     throw new Failure("not-found", `There is no tarball at '${source2.path}'.`);
   }
   await mkdir(folder2, { recursive: true });
-  const copy = join3(folder2, `${source2.repository}.tar`);
+  const copy = join4(folder2, `${source2.repository}.tar`);
   await copyFile(source2.path, copy);
   const sum2 = await sha256Of(copy);
   if (sum2 === source2.sha256) return copy;
-  await rm3(copy, { force: true });
+  await rm4(copy, { force: true });
   throw new Failure(
     "checksum-mismatch",
     `'${source2.path}' has the SHA-256 ${sum2}, and ${source2.sha256} was promised.`,
@@ -44114,8 +44150,8 @@ async function checkedCopy(source2, folder2) {
 var TIMEOUTS = { silence: 15, attempt: 180 };
 async function fetchSources(platform4, recipe, sources2, folder2, options3) {
   for (const part of recipe.parts) {
-    const place = join4(folder2, part.path);
-    if (existsSync3(join4(place, "src"))) continue;
+    const place = join5(folder2, part.path);
+    if (existsSync3(join5(place, "src"))) continue;
     const fitting = sources2.filter(({ repository }) => repository === part.repository);
     await fetchPart(platform4, part, fitting, place, options3);
   }
@@ -44128,7 +44164,7 @@ async function fetchPart(platform4, part, sources2, place, options3) {
       return await checkOut(platform4, source2.url, part.commit, place, options3.timeouts);
     } catch (error2) {
       platform4.interrupted.throwIfAborted();
-      await rm4(place, { recursive: true, force: true });
+      await rm5(place, { recursive: true, force: true });
       answers.push(`${addressText(source2.url)}: ${describe(error2)}`);
       options3.note(
         `${addressText(source2.url)} did not deliver ${part.repository}: ${describe(error2)}`
@@ -44150,7 +44186,7 @@ async function unpack(platform4, source2, place) {
     cwd: place,
     signal: platform4.interrupted
   });
-  await rm4(`${place}.tarball`, { recursive: true, force: true });
+  await rm5(`${place}.tarball`, { recursive: true, force: true });
   if (answer2.status === 0) return;
   throw new Failure("not-found", `tar cannot unpack '${source2.path}': ${lastLine(answer2.stderr)}.`);
 }
@@ -44204,7 +44240,7 @@ function lastLine(text3) {
 
 // src/toolchain/build-tool.ts
 async function buildTool(platform4, recipe, work, options3) {
-  const [source2, build2, finished] = [join5(work, "source"), join5(work, "build"), join5(work, "tool")];
+  const [source2, build2, finished] = [join6(work, "source"), join6(work, "build"), join6(work, "tool")];
   options3.stage("sources");
   await fetchSources(platform4, recipe, options3.sources, source2, options3);
   options3.stage("configure");
@@ -44213,8 +44249,8 @@ async function buildTool(platform4, recipe, work, options3) {
   const jobs = String(availableParallelism());
   await cmake(platform4, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
   options3.stage("check");
-  await collect(platform4, join5(build2, recipe.target), finished);
-  await checkVersion(platform4, recipe, join5(finished, "bin", recipe.target));
+  await collect(platform4, join6(build2, recipe.target), finished);
+  await checkVersion(platform4, recipe, join6(finished, "bin", recipe.target));
   if (recipe.companion) {
     await cmake(platform4, recipe, ["--build", build2, "--target", recipe.companion.target]);
     await compile(platform4, recipe, recipe.companion, { source: source2, build: build2, finished });
@@ -44222,18 +44258,18 @@ async function buildTool(platform4, recipe, work, options3) {
   return finished;
 }
 async function compile(platform4, recipe, { name, source: text3, library, headers }, folders) {
-  const file = join5(folders.build, `${name}.c`);
-  const program3 = join5(folders.finished, "bin", name);
+  const file = join6(folders.build, `${name}.c`);
+  const program3 = join6(folders.finished, "bin", name);
   await writeFile(file, text3);
   const answer2 = await platform4.programs.run({
     program: "cc",
     args: [
       "-O2",
-      `-I${join5(folders.source, headers)}`,
+      `-I${join6(folders.source, headers)}`,
       "-o",
       program3,
       file,
-      join5(folders.build, library),
+      join6(folders.build, library),
       "-pthread"
     ],
     signal: platform4.interrupted,
@@ -44263,12 +44299,12 @@ function firstError(output) {
 }
 var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
 async function collect(platform4, program3, finished) {
-  await mkdir3(join5(finished, "bin"), { recursive: true });
-  await mkdir3(join5(finished, "lib"));
-  await copyFile2(program3, join5(finished, "bin", basename2(program3)));
+  await mkdir3(join6(finished, "bin"), { recursive: true });
+  await mkdir3(join6(finished, "lib"));
+  await copyFile2(program3, join6(finished, "bin", basename2(program3)));
   const { stdout } = await platform4.programs.run({ program: "ldd", args: [program3] });
   for (const [, name = "", path2 = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
-    if (!GLIBC.test(name)) await copyFile2(path2, join5(finished, "lib", name));
+    if (!GLIBC.test(name)) await copyFile2(path2, join6(finished, "lib", name));
   }
 }
 async function checkVersion(platform4, recipe, program3) {
@@ -44415,51 +44451,77 @@ function tooOld(path2, version2) {
 // src/toolchain/tool-cache.ts
 import { randomUUID } from "node:crypto";
 import { existsSync as existsSync5 } from "node:fs";
-import { cp, mkdir as mkdir4, rename, rm as rm5, writeFile as writeFile2 } from "node:fs/promises";
+import { cp, mkdir as mkdir4, readdir as readdir2, readFile as readFile2, rename, rm as rm6, writeFile as writeFile2 } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname as dirname3, join as join6 } from "node:path";
+import { dirname as dirname3, join as join7, relative } from "node:path";
 function defaultCacheFolder(env) {
   if (env.RUNNER_TOOL_CACHE) return env.RUNNER_TOOL_CACHE;
-  const home = env.XDG_CACHE_HOME || join6(env.HOME || homedir(), ".cache");
-  return join6(home, "btfhub", "tools");
+  const home = env.XDG_CACHE_HOME || join7(env.HOME || homedir(), ".cache");
+  return join7(home, "btfhub", "tools");
 }
 function toolFolder(cacheFolder, recipe) {
   const version2 = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
   const variant2 = `${process.arch}-${fingerprint(recipe)}`;
-  return join6(cacheFolder, `btfhub-${recipe.tool}`, version2, variant2);
+  return join7(cacheFolder, `btfhub-${recipe.tool}`, version2, variant2);
 }
-function findTool(cacheFolder, recipe) {
+var SUMS = "SHA256SUMS";
+async function findTool(cacheFolder, recipe) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  return existsSync5(folder2) && existsSync5(`${folder2}.complete`) ? folder2 : void 0;
+  if (!existsSync5(folder2) || !existsSync5(`${folder2}.complete`)) return void 0;
+  const sums = await readFile2(join7(folder2, SUMS), "utf8").catch(undefinedIfMissing);
+  if (sums === await sumsOf(folder2)) return folder2;
+  throw new Failure(
+    "checksum-mismatch",
+    `The files in ${folder2} are not those that were built.`,
+    "Remove the folder, and look for who can write there."
+  );
+}
+async function sumsOf(folder2) {
+  const entries = await readdir2(folder2, { recursive: true, withFileTypes: true });
+  const lines = entries.filter((entry) => !entry.isDirectory() && entry.name !== SUMS).map(async (entry) => {
+    const path2 = join7(entry.parentPath, entry.name);
+    const sum2 = entry.isFile() ? sha256(await readFile2(path2)) : "not a file";
+    return `${sum2}  ${relative(folder2, path2)}
+`;
+  });
+  return (await Promise.all(lines)).sort().join("");
+}
+function undefinedIfMissing(error2) {
+  if (!isSystemError(error2, "ENOENT")) throw error2;
 }
 async function saveTool(cacheFolder, recipe, finished) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  const staging = join6(dirname3(folder2), `.${randomUUID()}`);
+  const staging = join7(dirname3(folder2), `.${randomUUID()}`);
   try {
     await mkdir4(dirname3(folder2), { recursive: true });
     await cp(finished, staging, { recursive: true });
-    await rename(staging, folder2).catch((error2) => {
+    await writeFile2(join7(staging, SUMS), await sumsOf(staging));
+    await rename(staging, folder2).catch(async (error2) => {
       if (!isSystemError(error2, "ENOTEMPTY") && !isSystemError(error2, "EEXIST")) throw error2;
+      await writeFile2(`${folder2}.complete`, "");
+      if (await findTool(cacheFolder, recipe).catch(() => void 0)) return;
+      await discardTool(cacheFolder, recipe);
+      await rename(staging, folder2);
     });
     await writeFile2(`${folder2}.complete`, "");
     return folder2;
   } finally {
-    await rm5(staging, { recursive: true, force: true });
+    await rm6(staging, { recursive: true, force: true });
   }
 }
 async function discardTool(cacheFolder, recipe) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  const discarded = join6(dirname3(folder2), `.${randomUUID()}`);
-  await rm5(`${folder2}.complete`, { force: true });
+  const discarded = join7(dirname3(folder2), `.${randomUUID()}`);
+  await rm6(`${folder2}.complete`, { force: true });
   await rename(folder2, discarded).catch((error2) => {
     if (!isSystemError(error2, "ENOENT")) throw error2;
   });
-  await rm5(discarded, { recursive: true, force: true });
+  await rm6(discarded, { recursive: true, force: true });
 }
 
 // src/toolchain/xz.ts
 import { existsSync as existsSync6 } from "node:fs";
-import { dirname as dirname4, join as join7 } from "node:path";
+import { dirname as dirname4, join as join8 } from "node:path";
 var FAST_XZ = "5.8";
 async function inspectXz(platform4, path2, origin) {
   const found = platform4.programs.find(path2);
@@ -44481,7 +44543,7 @@ var SAMPLE = Buffer.from(
 );
 var SAMPLE_RANGE = { offset: 4, size: 3 };
 async function cutterFor({ programs }, xz) {
-  const decoder = join7(dirname4(xz), RANGE_DECODER);
+  const decoder = join8(dirname4(xz), RANGE_DECODER);
   if (existsSync6(decoder)) {
     const path3 = decoder;
     const answer3 = await programs.run({ ...rangeDecoder(path3, SAMPLE_RANGE), input: SAMPLE });
@@ -44587,14 +44649,14 @@ var ToolPreparer = class {
     const recipes = this.#toolSources.recipes.filter((recipe) => recipe.tool === tool);
     return wish === "auto" ? recipes[0] : recipes.find(({ version: version2 }) => version2 === wish.replace(/^v/, ""));
   }
-  /** One that was kept but does not run here any more is thrown away. */
+  /** One that was changed, or does not run here any more, is removed. */
   async #kept(tool, recipe) {
-    const folder2 = findTool(this.#cacheFolder, recipe);
-    if (!folder2) return void 0;
     try {
-      return await tool.inspect(this.#platform, join8(folder2, "bin", recipe.target), "cached");
+      const folder2 = await findTool(this.#cacheFolder, recipe);
+      if (!folder2) return void 0;
+      return await tool.inspect(this.#platform, join9(folder2, "bin", recipe.target), "cached");
     } catch (error2) {
-      this.#progress.note(`The kept ${tool.name} does not run any more: ${describe(error2)}`);
+      this.#progress.warn(`The kept ${tool.name} is not used, and built again: ${describe(error2)}`);
       await discardTool(this.#cacheFolder, recipe);
       return void 0;
     }
@@ -44606,7 +44668,7 @@ var ToolPreparer = class {
     await installDependencies(this.#platform, [DISTRIBUTION_PACKAGES[tool.name]], this.#installing);
     return this.#asItIs(tool, tool.name);
   }
-  /** Nobody chose this version for its merits, so what it does otherwise is said. */
+  /** Warns of what a version does worse that was not chosen for its merits. */
   async #asItIs(tool, path2) {
     const found = await tool.inspect(this.#platform, path2, "system");
     const drawbacks = tool.drawbacks(found.version);
@@ -44619,7 +44681,7 @@ var ToolPreparer = class {
     await installDependencies(this.#platform, BUILD_DEPENDENCIES[tool.name], this.#installing);
     const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
     const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
-    const work = await mkdtemp(join8(temporary, "btfhub-build-"));
+    const work = await makeTemporaryFolder(temporary, "build");
     try {
       const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,
@@ -44628,14 +44690,14 @@ var ToolPreparer = class {
         stage: (name) => task.stage(name)
       });
       const folder2 = await saveTool(this.#cacheFolder, recipe, finished);
-      const built2 = await tool.inspect(this.#platform, join8(folder2, "bin", recipe.target), "built");
+      const built2 = await tool.inspect(this.#platform, join9(folder2, "bin", recipe.target), "built");
       task.end("built", folder2);
       return built2;
     } catch (error2) {
       task.end("failed");
       throw error2;
     } finally {
-      await rm6(work, { recursive: true, force: true, maxRetries: 3 });
+      await rm7(work, { recursive: true, force: true, maxRetries: 3 });
     }
   }
   /** `auto`: the machine's own rather than none, but never past a tarball that was tampered with. */
@@ -45830,7 +45892,7 @@ var Semaphore = class {
 };
 
 // src/jobs/make-btf/signature-verifier.ts
-import { readFile as readFile2 } from "node:fs/promises";
+import { readFile as readFile3 } from "node:fs/promises";
 
 // src/download/fetch-file.ts
 import { Readable } from "node:stream";
@@ -46153,9 +46215,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join33) {
+ArrayStream.prototype.readToEnd = async function(join34) {
   await this[doneWritingPromise];
-  const result = join33(this.slice(this[readingIndex]));
+  const result = join34(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -46357,14 +46419,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join33 = concat) {
+Reader.prototype.readToEnd = async function(join34 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join33(result);
+  return join34(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -46787,12 +46849,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join33 = concat) {
+async function readToEnd(input, join34 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join33);
+    return input.readToEnd(join34);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join33);
+    return getReader(input).readToEnd(join34);
   }
   return input;
 }
@@ -72073,7 +72135,7 @@ function noKeys(kernel) {
 }
 async function readKeys2(path2) {
   try {
-    return { name: path2, bytes: await readFile2(path2), trusted: true };
+    return { name: path2, bytes: await readFile3(path2), trusted: true };
   } catch (error2) {
     throw new Failure("usage", `--trust-key: ${path2} cannot be read: ${describe(error2)}.`);
   }
@@ -72081,9 +72143,9 @@ async function readKeys2(path2) {
 
 // src/jobs/make-btf/workspace.ts
 import { rmSync } from "node:fs";
-import { mkdtemp as mkdtemp2, rm as rm7, statfs } from "node:fs/promises";
+import { mkdtemp as mkdtemp2, rm as rm8, statfs } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
-import { join as join9 } from "node:path";
+import { join as join10 } from "node:path";
 var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
@@ -72091,7 +72153,7 @@ async function openWorkspace(platform4, chosen, availableMemory) {
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
   const parent = chosen ?? (inMemory >= WORTHWHILE ? MEMORY : platform4.env.TMPDIR ?? tmpdir2());
   const capacity = parent === MEMORY ? inMemory : await free(parent);
-  const folder2 = await mkdtemp2(join9(parent, "btfhub-")).catch((error2) => {
+  const folder2 = await makeTemporaryFolder(parent, "vmlinux").catch((error2) => {
     const advice2 = "Name a folder that can be written with --temp.";
     throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice2, error2);
   });
@@ -72102,11 +72164,11 @@ async function openWorkspace(platform4, chosen, availableMemory) {
     capacity,
     inMemory: parent === MEMORY,
     kernelDirectory: async () => {
-      const path2 = await mkdtemp2(join9(folder2, "kernel-"));
-      return { folder: path2, remove: () => rm7(path2, { recursive: true, force: true }) };
+      const path2 = await mkdtemp2(join10(folder2, "kernel-"));
+      return { folder: path2, remove: () => rm8(path2, { recursive: true, force: true }) };
     },
     remove: async () => {
-      await rm7(folder2, { recursive: true, force: true });
+      await rm8(folder2, { recursive: true, force: true });
       process.off("exit", removeNow);
     }
   };
@@ -72572,8 +72634,8 @@ function counted(count2, one2, several = `${one2}s`) {
 }
 
 // src/jobs/make-btf/build-kernel.ts
-import { readFile as readFile3, rm as rm9 } from "node:fs/promises";
-import { join as join11 } from "node:path";
+import { readFile as readFile4, rm as rm10 } from "node:fs/promises";
+import { join as join12 } from "node:path";
 
 // src/archive/layout.ts
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
@@ -75749,8 +75811,8 @@ async function decompress2(programs, tarball, use) {
 }
 
 // src/jobs/make-btf/fetch-vmlinux.ts
-import { readdir, rm as rm8 } from "node:fs/promises";
-import { dirname as dirname6, join as join10 } from "node:path";
+import { readdir as readdir3, rm as rm9 } from "node:fs/promises";
+import { dirname as dirname6, join as join11 } from "node:path";
 
 // src/rpm/bytes.ts
 var ByteQueue = class {
@@ -76598,8 +76660,8 @@ async function fetchPackage(context2, kernel, target, stopwatch) {
   }
 }
 async function removeFiles(folder2) {
-  const names = await readdir(folder2);
-  await Promise.all(names.map((name) => rm8(join10(folder2, name), { force: true })));
+  const names = await readdir3(folder2);
+  await Promise.all(names.map((name) => rm9(join11(folder2, name), { force: true })));
 }
 var Attempt = class {
   #context;
@@ -76838,7 +76900,7 @@ async function buildKernel(context2, kernel, cores, task) {
   const { platform: platform4, pahole: pahole3, interrupted } = context2;
   const stopwatch = new Stopwatch(platform4.clock, task);
   const directory = await context2.workspace.kernelDirectory();
-  const path2 = join11(directory.folder, "vmlinux");
+  const path2 = join12(directory.folder, "vmlinux");
   let release2 = () => {
   };
   try {
@@ -76856,9 +76918,9 @@ async function buildKernel(context2, kernel, cores, task) {
     const elf = await withFile(path2, readElf);
     stopwatch.begin("pahole");
     const { file, flags } = await runPahole(context2, path2, cores);
-    const btf = makePlain(await readFile3(file));
+    const btf = makePlain(await readFile4(file));
     stopwatch.end("pahole", btf.length);
-    await rm9(path2);
+    await rm10(path2);
     if (context2.modules === void 0) release2();
     stopwatch.begin("check");
     const { size: size2, kinds: kinds3 } = checkPublishable(btf, context2.expectation);
@@ -76912,8 +76974,8 @@ async function buildKernel(context2, kernel, cores, task) {
 
 // src/jobs/make-btf/output.ts
 import { constants as constants3 } from "node:fs";
-import { access, mkdir as mkdir6, readFile as readFile4, rm as rm11 } from "node:fs/promises";
-import { join as join12 } from "node:path";
+import { access, mkdir as mkdir6, readFile as readFile5, rm as rm12 } from "node:fs/promises";
+import { join as join13 } from "node:path";
 
 // node_modules/valibot/dist/index.mjs
 var store$4;
@@ -78082,7 +78144,7 @@ function packageMismatch({ uname: uname2, nvra, arch: arch3, package: { url: url
 
 // src/platform/replace-file.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
-import { mkdir as mkdir5, open as open4, rename as rename3, rm as rm10 } from "node:fs/promises";
+import { mkdir as mkdir5, open as open4, rename as rename3, rm as rm11 } from "node:fs/promises";
 import { dirname as dirname7 } from "node:path";
 var PARTIAL_FILE = /\.[0-9a-f]{12}\.partial$/;
 async function replaceFile(path2, content, options3 = {}) {
@@ -78100,7 +78162,7 @@ async function replaceFile(path2, content, options3 = {}) {
     }
     await rename3(partial, path2);
   } catch (error2) {
-    await rm10(partial, { force: true });
+    await rm11(partial, { force: true });
     throw error2;
   }
 }
@@ -78116,8 +78178,8 @@ async function finishedBefore(output, kernel, required, modules2) {
   const sameModules = record2.modules?.requested.join(" ") === modules2?.join(" ");
   if (!sameModules) return void 0;
   if (!samePackage || !sameEncoder || !satisfies(record2, kernel, required)) return void 0;
-  const tarball = await readFile4(join12(output, tarballPath(kernel, kernel.uname))).catch(
-    undefinedIfMissing
+  const tarball = await readFile5(join13(output, tarballPath(kernel, kernel.uname))).catch(
+    undefinedIfMissing2
   );
   if (!tarball) return void 0;
   const sum2 = sha256(tarball);
@@ -78139,18 +78201,18 @@ async function openOutput(output) {
   }
 }
 async function writeBuilt(output, { record: record2, tarball }) {
-  await write(join12(output, record2.tarball.path), tarball);
+  await write(join13(output, record2.tarball.path), tarball);
   await writeRecord(output, record2);
 }
 async function writeFailed(output, record2) {
-  const tarball = join12(output, tarballPath(record2, record2.uname));
-  await rm11(tarball, { force: true }).catch((error2) => {
+  const tarball = join13(output, tarballPath(record2, record2.uname));
+  await rm12(tarball, { force: true }).catch((error2) => {
     throw notWritable(tarball, error2);
   });
   await writeRecord(output, record2);
 }
 async function writeRecord(output, record2) {
-  await write(join12(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+  await write(join13(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
 `);
 }
 async function write(path2, content) {
@@ -78166,7 +78228,7 @@ function notWritable(path2, error2) {
 }
 async function readRecord(output, uname2) {
   const file = recordPath(uname2);
-  const text3 = await readFile4(join12(output, file), "utf8").catch(undefinedIfMissing);
+  const text3 = await readFile5(join13(output, file), "utf8").catch(undefinedIfMissing2);
   if (text3 === void 0) return void 0;
   try {
     return parseRecord(text3, file);
@@ -78175,7 +78237,7 @@ async function readRecord(output, uname2) {
     throw error2;
   }
 }
-function undefinedIfMissing(error2) {
+function undefinedIfMissing2(error2) {
   if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return;
   const why = `The output of an earlier run cannot be read: ${describe(error2)}.`;
   throw new Failure("usage", why, "Name another folder with --output.", error2);
@@ -81430,7 +81492,7 @@ function choice(choices, description2, options3) {
 }
 
 // src/commands/plan-options.ts
-import { readFile as readFile8 } from "node:fs/promises";
+import { readFile as readFile9 } from "node:fs/promises";
 
 // src/jobs/plan/limit.ts
 var UNITS2 = {
@@ -82442,9 +82504,9 @@ function asRepositoryPath(href, origin) {
 // src/rpmmd/repository.ts
 import { createHash as createHash9 } from "node:crypto";
 import { createReadStream as createReadStream3, createWriteStream as createWriteStream2 } from "node:fs";
-import { mkdtemp as mkdtemp3, rm as rm12 } from "node:fs/promises";
+import { rm as rm13 } from "node:fs/promises";
 import { tmpdir as tmpdir3 } from "node:os";
-import { join as join13 } from "node:path";
+import { join as join14 } from "node:path";
 import { pipeline as pipeline4 } from "node:stream/promises";
 
 // src/rpmmd/xml.ts
@@ -82750,7 +82812,7 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
       `${repomd} says that its primary metadata has ${bytes2} bytes, which is more than any repository has.`
     );
   }
-  const temporary = await mkdtemp3(join13(tmpdir3(), "btfhub-metadata-"));
+  const temporary = await makeTemporaryFolder(tmpdir3(), "metadata");
   try {
     let transfers = 0;
     const options3 = { prefer: mirror, notFound: "all", signal };
@@ -82758,7 +82820,7 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
     const fetched = await fetchFile(pool, path2, options3, async (response) => {
       if (response.status !== 200) throw gone(mirror, folder2, entry);
       transfers += 1;
-      const file = join13(temporary, `primary-${transfers}`);
+      const file = join14(temporary, `primary-${transfers}`);
       await keep(response, entry, file, onBytes);
       return { file, url: response.url };
     });
@@ -82771,7 +82833,7 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
     if (!(error2 instanceof Failure) || error2.reason !== "network") throw error2;
     throw new Failure("bad-repository", error2.message, error2.advice, error2);
   } finally {
-    await rm12(temporary, { recursive: true, force: true, maxRetries: 3 });
+    await rm13(temporary, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 function gone(mirror, folder2, { location }) {
@@ -85657,12 +85719,12 @@ function noRepository2({ source: source2, releases, arches }, roots) {
 }
 
 // src/archive/archive.ts
-import { readdir as readdir2, readFile as readFile5 } from "node:fs/promises";
-import { join as join16 } from "node:path";
+import { readdir as readdir4, readFile as readFile6 } from "node:fs/promises";
+import { join as join17 } from "node:path";
 
 // src/git/location.ts
 import { existsSync as existsSync7 } from "node:fs";
-import { join as join14, resolve as resolve2 } from "node:path";
+import { join as join15, resolve as resolve2 } from "node:path";
 import { fileURLToPath } from "node:url";
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function parseLocation(where) {
@@ -85718,8 +85780,8 @@ function local(where) {
   if (!existsSync7(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = existsSync7(join14(folder2, "HEAD")) && existsSync7(join14(folder2, "objects"));
-  if (bare || existsSync7(join14(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = existsSync7(join15(folder2, "HEAD")) && existsSync7(join15(folder2, "objects"));
+  if (bare || existsSync7(join15(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path2) {
@@ -85832,9 +85894,9 @@ function explainGitError(attempt, where, said, cause) {
 
 // src/git/repository.ts
 import { existsSync as existsSync8 } from "node:fs";
-import { mkdir as mkdir7, mkdtemp as mkdtemp4, rm as rm13, writeFile as writeFile3 } from "node:fs/promises";
+import { mkdir as mkdir7, rm as rm14, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir4 } from "node:os";
-import { join as join15, resolve as resolve3 } from "node:path";
+import { join as join16, resolve as resolve3 } from "node:path";
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -89410,7 +89472,7 @@ var GitRepository = class _GitRepository {
   static async open(platform4, url3, isLocal, credential) {
     await platform4.programs.run({ program: "git", args: ["--version"] });
     const other = isLocal ? await findObjects(platform4, url3) : void 0;
-    const folder2 = await mkdtemp4(join15(platform4.env.TMPDIR ?? tmpdir4(), "btfhub-git-"));
+    const folder2 = await makeTemporaryFolder(platform4.env.TMPDIR ?? tmpdir4(), "git");
     const git = new GitRunner(platform4, folder2, credential);
     const repository = new _GitRepository(git, url3, other?.format ?? "sha1", other?.folder);
     try {
@@ -89422,14 +89484,14 @@ var GitRepository = class _GitRepository {
     return repository;
   }
   async close() {
-    await rm13(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await rm14(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
   async #init() {
     const format = this.#format === "sha1" ? [] : [`--object-format=${this.#format}`];
     await this.#local("make a repository in", ["init", ...format]);
     if (this.#alternate !== void 0) {
-      await mkdir7(join15(this.folder, "objects/info"), { recursive: true });
-      await writeFile3(join15(this.folder, "objects/info/alternates"), `${this.#alternate}
+      await mkdir7(join16(this.folder, "objects/info"), { recursive: true });
+      await writeFile3(join16(this.folder, "objects/info/alternates"), `${this.#alternate}
 `);
     }
     await this.#local("make a repository in", ["remote", "add", REMOTE, this.name]);
@@ -89458,7 +89520,7 @@ var GitRepository = class _GitRepository {
     const format = oid.length === 64 ? "sha256" : "sha1";
     if (format === this.#format) return;
     this.#format = format;
-    await rm13(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await rm14(this.folder, { recursive: true, force: true, maxRetries: 3 });
     await mkdir7(this.folder, { mode: 448 });
     await this.#init();
   }
@@ -89469,7 +89531,7 @@ var GitRepository = class _GitRepository {
    */
   async fetchBranches(branches, depth) {
     const specs = branches.map((branch) => `+${remoteRef(branch)}:${localRef(branch)}`);
-    const isShallow = existsSync8(join15(this.folder, "shallow"));
+    const isShallow = existsSync8(join16(this.folder, "shallow"));
     const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
     const running = this.#git.remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
     await this.#git.explained("read", this.name, running);
@@ -89603,7 +89665,7 @@ var GitRepository = class _GitRepository {
   /** The tree of a commit (or the empty one) with changes; the blobs need not be here. */
   async writeTree(base, changes) {
     this.#indexes += 1;
-    const env = { GIT_INDEX_FILE: join15(this.folder, `index-${this.#indexes}`) };
+    const env = { GIT_INDEX_FILE: join16(this.folder, `index-${this.#indexes}`) };
     const run2 = (args, input) => this.#git.explained(
       "write a tree into",
       this.folder,
@@ -89767,18 +89829,18 @@ function gitArchive(remote2) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries = await readdir2(folder2, { recursive: true, withFileTypes: true });
+    const entries = await readdir4(folder2, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        join16(entry.parentPath, entry.name).slice(folder2.length + 1),
+        join17(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path2) => {
     try {
-      return await readFile5(join16(folder2, path2));
+      return await readFile6(join17(folder2, path2));
     } catch (error2) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error2, code)))
         return void 0;
@@ -90170,20 +90232,20 @@ function toPlanProblem({ where, failure }) {
 }
 
 // src/commands/selection-options.ts
-import { join as join18 } from "node:path";
+import { join as join19 } from "node:path";
 
 // src/rpmmd/cache.ts
-import { readFile as readFile6 } from "node:fs/promises";
-import { join as join17 } from "node:path";
+import { readFile as readFile7 } from "node:fs/promises";
+import { join as join18 } from "node:path";
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain) {
   let writable = true;
-  const fileOf2 = (key) => join17(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
+  const fileOf2 = (key) => join18(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
     read: async (key, shape) => {
-      const text3 = await readFile6(fileOf2(key), "utf8").catch(() => void 0);
+      const text3 = await readFile7(fileOf2(key), "utf8").catch(() => void 0);
       if (text3 === void 0) return void 0;
       const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
       return result.success ? result.output.value : void 0;
@@ -90210,7 +90272,7 @@ function parseJson(text3) {
 
 // src/sources/choose.ts
 var import_yaml = __toESM(require_dist3(), 1);
-import { readFile as readFile7 } from "node:fs/promises";
+import { readFile as readFile8 } from "node:fs/promises";
 
 // src/sources/built-in.ts
 var BUILT_IN = [
@@ -91026,7 +91088,7 @@ async function chooseSource(word3, files) {
 async function readSources(file) {
   let data;
   try {
-    data = (0, import_yaml.parse)(await readFile7(file, "utf8"), { maxAliasCount: 100 });
+    data = (0, import_yaml.parse)(await readFile8(file, "utf8"), { maxAliasCount: 100 });
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -91102,8 +91164,8 @@ async function toQuery(platform4, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && join18(env.HOME, ".cache");
-  return base ? join18(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && join19(env.HOME, ".cache");
+  return base ? join19(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/plan-options.ts
@@ -91222,7 +91284,7 @@ function refuseBeside(options3) {
 async function readPlan(file) {
   let content;
   try {
-    content = await readFile8(file, "utf8");
+    content = await readFile9(file, "utf8");
   } catch (error2) {
     throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error2)}.`);
   }
@@ -91354,8 +91416,8 @@ import { availableParallelism as availableParallelism3 } from "node:os";
 
 // src/archive/cached-reader.ts
 import { createHash as createHash10 } from "node:crypto";
-import { mkdir as mkdir8, readdir as readdir3, readFile as readFile9, rm as rm14 } from "node:fs/promises";
-import { join as join19 } from "node:path";
+import { mkdir as mkdir8, readdir as readdir5, readFile as readFile10, rm as rm15 } from "node:fs/promises";
+import { join as join20 } from "node:path";
 
 // src/archive/reader.ts
 function archiveReader(archive, content = "kernels") {
@@ -91495,11 +91557,11 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await replaceFile(join19(folder2, name), one2.tarball);
+  if (name !== void 0) await replaceFile(join20(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await readFile9(join19(folder2, name));
+    const bytes2 = await readFile10(join20(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
@@ -91514,9 +91576,9 @@ function isNamed(name, bytes2) {
 }
 async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
-  const names = await readdir3(folder2);
+  const names = await readdir5(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => rm14(join19(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => rm15(join20(folder2, name))));
 }
 async function cacheKey(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
@@ -92721,7 +92783,7 @@ function equalValues(left, right) {
       return right.kind === "data" && left.section === right.section && left.offset === right.offset;
   }
 }
-function join20(left, right) {
+function join21(left, right) {
   if (equalValues(left, right)) return left;
   const isOneFrame = left.kind === "stack" && right.kind === "stack" && left.frame === right.frame;
   return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN2;
@@ -92936,7 +92998,7 @@ var AbstractState = class _AbstractState {
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
         const theirValue = theirs.registers[register] ?? UNKNOWN2;
-        const joined2 = join20(value, theirValue);
+        const joined2 = join21(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
         this.#change(index2).registers[register] = joined2;
@@ -92945,7 +93007,7 @@ var AbstractState = class _AbstractState {
       for (const [offset, slot] of frame.stack) {
         const theirSlot = theirs.stack.get(offset);
         const theirValue = theirSlot?.size === slot.size ? theirSlot.value : UNKNOWN2;
-        const joined2 = join20(slot.value, theirValue);
+        const joined2 = join21(slot.value, theirValue);
         if (losesAddress(joined2, slot.value, theirValue)) escaped = true;
         if (theirSlot !== void 0 && equalValues(joined2, slot.value)) continue;
         if (joined2.kind === "unknown") this.#change(index2).stack.delete(offset);
@@ -93274,7 +93336,7 @@ var Analysis = class {
       callback: { address: target, helper, context: value }
     });
     if (inner.callback === void 0) return;
-    inner.callback.context = join20(inner.callback.context, value);
+    inner.callback.context = join21(inner.callback.context, value);
     state.forgetCallerSaved();
     this.#enterFrame(target, argumentsOf(inner.callback), state, inner);
     this.#next(current2);
@@ -93689,16 +93751,16 @@ function rangesOf(all, chosen) {
 }
 
 // src/jobs/check-kernels.ts
-import { readFile as readFile11 } from "node:fs/promises";
+import { readFile as readFile12 } from "node:fs/promises";
 import { basename as basename3 } from "node:path";
 
 // src/jobs/fetch/machine.ts
 import { existsSync as existsSync9 } from "node:fs";
-import { readdir as readdir4, readFile as readFile10 } from "node:fs/promises";
+import { readdir as readdir6, readFile as readFile11 } from "node:fs/promises";
 
 // src/jobs/fetch/image.ts
 import { lstat, readlink } from "node:fs/promises";
-import { join as join21 } from "node:path";
+import { join as join22 } from "node:path";
 var MOST_LINKS2 = 40;
 async function resolveInImage(root, path2, last = "follow") {
   if (root === "/") return path2;
@@ -93713,7 +93775,7 @@ async function resolveInImage(root, path2, last = "follow") {
       continue;
     }
     const isLast = rest.every((one2) => one2 === "");
-    const target = isLast && last === "keep" ? void 0 : await linkAt(join21(root, ...done, part));
+    const target = isLast && last === "keep" ? void 0 : await linkAt(join22(root, ...done, part));
     if (target === void 0) {
       done = [...done, part];
       continue;
@@ -93729,7 +93791,7 @@ async function resolveInImage(root, path2, last = "follow") {
     if (target.startsWith("/")) done = [];
     todo = [...target.split("/"), ...rest];
   }
-  return join21(root, ...done);
+  return join22(root, ...done);
 }
 async function linkAt(path2) {
   try {
@@ -93758,8 +93820,8 @@ async function readMachine(platform4, request2) {
   const { root, uname: wanted } = request2;
   const running = root === "/" ? await runningKernel(platform4) : void 0;
   const uname2 = wanted ?? running?.uname ?? await onlyKernel(root);
-  const isRunning = uname2 === running?.uname;
-  const arch3 = request2.arch ?? (isRunning ? running?.arch : archOf(uname2)) ?? running?.arch;
+  const isRunning2 = uname2 === running?.uname;
+  const arch3 = request2.arch ?? (isRunning2 ? running?.arch : archOf(uname2)) ?? running?.arch;
   if (arch3 === void 0) {
     throw new Failure(
       "usage",
@@ -93770,7 +93832,7 @@ async function readMachine(platform4, request2) {
   return {
     places: placesOf(request2, uname2, await readOsRelease(root)),
     kernel: { uname: uname2, arch: arch3 },
-    hasBtf: isRunning && existsSync9(OWN_BTF)
+    hasBtf: isRunning2 && existsSync9(OWN_BTF)
   };
 }
 function placesOf(request2, uname2, release2) {
@@ -93795,7 +93857,7 @@ async function runningKernel({
 }
 async function onlyKernel(root) {
   const folder2 = await resolveInImage(root, "/lib/modules");
-  const names = await readdir4(folder2).catch((error2) => {
+  const names = await readdir6(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return [];
     throw error2;
   });
@@ -93825,7 +93887,7 @@ function validOrUndefined(check3, text3) {
 async function readOsRelease(root) {
   for (const path2 of ["/etc/os-release", "/usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await readFile10(await resolveInImage(root, path2), "utf8"));
+      return parseOsRelease(await readFile11(await resolveInImage(root, path2), "utf8"));
     } catch (error2) {
       if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     }
@@ -93983,7 +94045,7 @@ function fileKernels(platform4, paths) {
     for (const path2 of paths) {
       const isTarball2 = path2.endsWith(TARBALL_SUFFIX);
       const name = basename3(path2).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load3 = async () => isTarball2 ? unpack2(platform4, path2, await readFile11(path2)) : loadBtf(path2);
+      const load3 = async () => isTarball2 ? unpack2(platform4, path2, await readFile12(path2)) : loadBtf(path2);
       yield { name, line: name, load: load3 };
     }
   }
@@ -94139,7 +94201,7 @@ function toSelection(options3) {
 }
 
 // src/commands/check-report.ts
-import { basename as basename4, isAbsolute, relative } from "node:path";
+import { basename as basename4, isAbsolute, relative as relative2 } from "node:path";
 var COLUMNS2 = [
   { title: "OBJECT" },
   { title: "KERNELS" },
@@ -94286,7 +94348,7 @@ function notChecked({ programs, ksyms }) {
 }
 function pathFrom(workspace, file) {
   if (workspace === void 0 || !isAbsolute(file)) return file;
-  const path2 = relative(workspace, file);
+  const path2 = relative2(workspace, file);
   return path2.startsWith("..") ? file : path2;
 }
 
@@ -94389,7 +94451,7 @@ function outcome({ env }, report2) {
 import { basename as basename5 } from "node:path";
 
 // src/boot-image/load.ts
-import { readFile as readFile12 } from "node:fs/promises";
+import { readFile as readFile13 } from "node:fs/promises";
 
 // src/boot-image/format.ts
 var HEAD = 592;
@@ -94734,7 +94796,7 @@ async function isBootImage(source2) {
 }
 async function loadTarball(platform4, path2) {
   const tarball = await withFile(path2, async ({ size: size2 }) => {
-    if (size2 <= MAX_BTF_BYTES) return readFile12(path2);
+    if (size2 <= MAX_BTF_BYTES) return readFile13(path2);
     throw new Failure("bad-archive", `${path2} is too large: ${size2} bytes.`);
   });
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
@@ -95038,13 +95100,13 @@ import { existsSync as existsSync10 } from "node:fs";
 
 // src/download/static-server.ts
 import { createReadStream as createReadStream4 } from "node:fs";
-import { readdir as readdir5, stat as stat2 } from "node:fs/promises";
+import { readdir as readdir7, stat as stat2 } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join as join22, normalize } from "node:path";
+import { join as join23, normalize } from "node:path";
 async function serveFolder(root) {
   const server = createServer((request2, response) => {
     const path2 = normalize(decodeURIComponent(new URL(request2.url ?? "/", "http://h").pathname));
-    answer(join22(root, path2), path2, request2.headers, response).catch(() => {
+    answer(join23(root, path2), path2, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -95069,7 +95131,7 @@ async function answer(file, path2, asked, response) {
     response.writeHead(301, { location: `${path2}/` }).end();
     return;
   }
-  const entries = await readdir5(file, { withFileTypes: true });
+  const entries = await readdir7(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path2, entries));
 }
 function answerFile(file, found, asked, response) {
@@ -95165,8 +95227,8 @@ function parse4(source2, spec, words2) {
 import { basename as basename7 } from "node:path";
 
 // src/jobs/verify.ts
-import { readdir as readdir6, readFile as readFile13, stat as stat3 } from "node:fs/promises";
-import { basename as basename6, dirname as dirname8, join as join23 } from "node:path";
+import { readdir as readdir8, readFile as readFile14, stat as stat3 } from "node:fs/promises";
+import { basename as basename6, dirname as dirname8, join as join24 } from "node:path";
 function isSound(file) {
   return "btf" in file;
 }
@@ -95208,8 +95270,8 @@ async function filesAt(path2) {
     if (!isSystemError(error2, "ENOENT")) throw error2;
     throw new Failure("not-found", `There is no ${path2}.`, "Is the path right?");
   }
-  const entries = await readdir6(path2, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join23(entry.parentPath, entry.name)).sort();
+  const entries = await readdir8(path2, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join24(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path2}.`);
   }
@@ -95244,7 +95306,7 @@ async function verifyTarball(platform4, { path: path2, size: size2 }, { expectat
   if (size2 > MAX_BTF_BYTES) {
     throw new Failure("bad-archive", `${path2} is too large: ${size2} bytes.`);
   }
-  const tarball = await readFile13(path2);
+  const tarball = await readFile14(path2);
   const signal = platform4.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform4.programs, tarball, { signal });
   if (basename6(path2) !== `${uname2}${TARBALL_SUFFIX}`) {
@@ -95262,10 +95324,10 @@ function summarise2(btf, expectation, base) {
 }
 async function compareWithRecord(path2, uname2, sums) {
   const name = recordPath(uname2);
-  const file = join23(dirname8(path2), "..", "..", "..", name);
+  const file = join24(dirname8(path2), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await readFile13(file, "utf8");
+    text3 = await readFile14(file, "utf8");
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return "none";
     throw error2;
@@ -95456,7 +95518,7 @@ The same for one kernel from openEuler's repository:
 
 // src/commands/fetch.ts
 import { stat as stat4, writeFile as writeFile4 } from "node:fs/promises";
-import { join as join24 } from "node:path";
+import { join as join25 } from "node:path";
 
 // src/commands/fetching.ts
 import { resolve as resolve6 } from "node:path";
@@ -95543,7 +95605,7 @@ async function write2(given, name, btf) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
-  const path2 = there?.isDirectory() ? join24(given, name) : given;
+  const path2 = there?.isDirectory() ? join25(given, name) : given;
   if (there?.isDirectory() || there?.isFile() !== false)
     await replaceFile(path2, btf, { mode: 420, sync: true });
   else await writeFile4(path2, btf);
@@ -95552,11 +95614,11 @@ async function write2(given, name, btf) {
 
 // src/commands/install.ts
 import { homedir as homedir2 } from "node:os";
-import { join as join27, resolve as resolve9 } from "node:path";
+import { join as join28, resolve as resolve9 } from "node:path";
 
 // src/jobs/install/btf-file.ts
-import { readdir as readdir7, readFile as readFile14 } from "node:fs/promises";
-import { basename as basename8, dirname as dirname9, join as join25, resolve as resolve7 } from "node:path";
+import { readdir as readdir9, readFile as readFile15 } from "node:fs/promises";
+import { basename as basename8, dirname as dirname9, join as join26, resolve as resolve7 } from "node:path";
 var CLAIMED_BY = {
   raw: "its content",
   ELF: "its content",
@@ -95567,7 +95629,7 @@ async function readBtfFile(platform4, path2, minimumTypes) {
   const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path2, minimumTypes);
   const named2 = unameOfFile(path2);
   const inside = validUname(uname2);
-  const tarball = from === "tarball" ? await readFile14(path2) : void 0;
+  const tarball = from === "tarball" ? await readFile15(path2) : void 0;
   const sums = { btf: sha256(btf), tarball: tarball && sha256(tarball) };
   const folder2 = dirname9(resolve7(path2));
   const claims = [
@@ -95575,8 +95637,8 @@ async function readBtfFile(platform4, path2, minimumTypes) {
     ...inside === void 0 ? [] : [{ by: CLAIMED_BY[from], unames: [inside] }]
   ];
   for (const above of [folder2, resolve7(folder2, "..", "..", "..")]) {
-    claims.push(...await claimsOfCatalog(join25(above, CATALOG_FILE), sums));
-    claims.push(...await claimsOfRecords(join25(above, "records"), sums));
+    claims.push(...await claimsOfCatalog(join26(above, CATALOG_FILE), sums));
+    claims.push(...await claimsOfRecords(join26(above, "records"), sums));
   }
   return { btf, claims };
 }
@@ -95598,7 +95660,7 @@ function validUname(text3) {
   return text3 === void 0 ? void 0 : tryParse(() => asUname(text3));
 }
 async function claimsOfCatalog(file, sums) {
-  const text3 = await readFile14(file, "utf8").catch(() => void 0);
+  const text3 = await readFile15(file, "utf8").catch(() => void 0);
   if (text3 === void 0) return [];
   const catalog = tryParse(() => parseCatalog(text3, file)) ?? EMPTY_CATALOG;
   const unames = [...catalog.values()].flatMap(
@@ -95607,10 +95669,10 @@ async function claimsOfCatalog(file, sums) {
   return unames.length > 0 ? [{ by: `the catalog ${file}`, unames }] : [];
 }
 async function claimsOfRecords(folder2, sums) {
-  const names = await readdir7(folder2).catch(() => []);
+  const names = await readdir9(folder2).catch(() => []);
   const unames = [];
   for (const name of names.filter((one2) => one2.endsWith(".json"))) {
-    const text3 = await readFile14(join25(folder2, name), "utf8").catch(() => "");
+    const text3 = await readFile15(join26(folder2, name), "utf8").catch(() => "");
     const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
     if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
   }
@@ -95629,8 +95691,8 @@ function hasSum(entry, { btf, tarball }) {
 
 // src/jobs/install/install.ts
 import { existsSync as existsSync12 } from "node:fs";
-import { mkdir as mkdir10, readFile as readFile16, rmdir, unlink } from "node:fs/promises";
-import { dirname as dirname11, relative as relative2 } from "node:path";
+import { mkdir as mkdir10, readFile as readFile17, rmdir, unlink } from "node:fs/promises";
+import { dirname as dirname11, relative as relative3 } from "node:path";
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -95704,8 +95766,8 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-import { mkdir as mkdir9, readdir as readdir8, readFile as readFile15, rm as rm15 } from "node:fs/promises";
-import { dirname as dirname10, join as join26 } from "node:path";
+import { mkdir as mkdir9, readdir as readdir10, readFile as readFile16, rm as rm16 } from "node:fs/promises";
+import { dirname as dirname10, join as join27 } from "node:path";
 var InstallRecordShape = strictObject({
   uname,
   /** As the machine sees it: absolute, without the folder that stands for its root. */
@@ -95721,7 +95783,7 @@ function isPlain(path2) {
 }
 async function readInstallRecords(state, wanted) {
   const folder2 = await resolveInImage(state.root, state.folder);
-  const names = await readdir8(folder2).catch((error2) => {
+  const names = await readdir10(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
@@ -95730,9 +95792,9 @@ async function readInstallRecords(state, wanted) {
   const records = [];
   const invalid = [];
   for (const name of files) {
-    const record2 = parse5(await readFile15(join26(folder2, name), "utf8"));
+    const record2 = parse5(await readFile16(join27(folder2, name), "utf8"));
     if (record2 !== void 0) records.push(record2);
-    else invalid.push(join26(folder2, name));
+    else invalid.push(join27(folder2, name));
   }
   return { records, invalid };
 }
@@ -95750,7 +95812,7 @@ async function writeInstallRecord(state, record2) {
 `, { mode: 420, sync: true });
 }
 async function removeInstallRecord(state, record2) {
-  await rm15(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
+  await rm16(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path2 }) {
   const digest = sha256(path2).slice(0, 12);
@@ -95862,14 +95924,14 @@ async function makeFolders(root, file) {
   const folder2 = dirname11(file);
   const missing3 = [];
   for (let one2 = folder2; !existsSync12(one2); one2 = dirname11(one2)) {
-    missing3.push(`/${relative2(root, one2)}`);
+    missing3.push(`/${relative3(root, one2)}`);
   }
   await mkdir10(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha256(await readFile16(file));
+    return sha256(await readFile17(file));
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw denied(error2, file);
@@ -95932,8 +95994,8 @@ var install = defineCommand({
 function installStateOf({ env }, given) {
   const root = resolve9(given);
   if (root !== "/" || process.getuid?.() === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || join27(env.HOME || homedir2(), ".local", "state");
-  return { root, folder: join27(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || join28(env.HOME || homedir2(), ".local", "state");
+  return { root, folder: join28(base, "btfhub", "installed") };
 }
 async function readGiven(platform4, progress, path2, given, { kernel }) {
   const file = await readBtfFile(platform4, path2, given.minimumTypes ?? 0);
@@ -96289,7 +96351,7 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-import { readFile as readFile18 } from "node:fs/promises";
+import { readFile as readFile19 } from "node:fs/promises";
 
 // src/forge/api.ts
 var LONGEST_WAIT3 = 6e5;
@@ -97291,9 +97353,9 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-import { readdir as readdir9, readFile as readFile17, stat as stat6 } from "node:fs/promises";
+import { readdir as readdir11, readFile as readFile18, stat as stat6 } from "node:fs/promises";
 import { availableParallelism as availableParallelism4 } from "node:os";
-import { join as join28, relative as relative3 } from "node:path";
+import { join as join29, relative as relative4 } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 var OF_THE_MACHINE = [
   "no-space",
@@ -97323,7 +97385,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await readFile17(join28(folder2, record2.tarball.path));
+        const tarball = await readFile18(join29(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -97332,7 +97394,7 @@ async function validateInput(platform4, progress, request2) {
         platform4.interrupted.throwIfAborted();
         if (error2 instanceof Failure && OF_THE_MACHINE.includes(error2.reason)) throw error2;
         task.end("refused", describe(error2));
-        problems.push(`${join28(folder2, record2.tarball.path)}: ${describe(error2)}`);
+        problems.push(`${join29(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
@@ -97370,10 +97432,10 @@ async function readFolder2(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST2.record);
-      const record2 = parseRecord(await readFile17(join28(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await readFile18(join29(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
-      problems.push(`${join28(folder2, printable(file))}: ${describe(error2)}`);
+      problems.push(`${join29(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -97381,46 +97443,46 @@ async function readFolder2(folder2, problems) {
     const { path: path2 } = record2.tarball;
     expected.add(path2);
     if (!files.has(path2))
-      problems.push(`${join28(folder2, path2)}: it has a record, and is not there.`);
+      problems.push(`${join29(folder2, path2)}: it has a record, and is not there.`);
     else await checkSize(folder2, path2, LARGEST2.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${join28(folder2, printable(file))}: ${why}`);
+    problems.push(`${join29(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries = await readdir9(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
+  const entries = await readdir11(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
     if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path2 = relative3(folder2, join28(entry.parentPath, entry.name));
+    const path2 = relative4(folder2, join29(entry.parentPath, entry.name));
     if (PARTIAL_FILE.test(entry.name)) continue;
     if (entry.isFile()) files.add(path2);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${join28(folder2, printable(path2))}: it is ${kind}.`);
+      problems.push(`${join29(folder2, printable(path2))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await stat6(join28(folder2, file));
-  if (size2 > most) throw new Error(`${join28(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await stat6(join29(folder2, file));
+  if (size2 > most) throw new Error(`${join29(folder2, file)}: ${size2} bytes are too many.`);
 }
 function checkContent(found, content, problems) {
   for (const { folder: folder2, record: record2 } of found) {
     if (isFailureRecord(record2)) continue;
     const { path: path2 } = record2.tarball;
     if (content === "modules" && record2.modules === void 0) {
-      problems.push(`${join28(folder2, path2)}: its record names no modules, and --modules is given.`);
+      problems.push(`${join29(folder2, path2)}: its record names no modules, and --modules is given.`);
     }
     if (content === "kernels" && record2.modules !== void 0) {
-      problems.push(`${join28(folder2, path2)}: it holds modules, and --modules is not given.`);
+      problems.push(`${join29(folder2, path2)}: it holds modules, and --modules is not given.`);
     }
   }
 }
@@ -97932,7 +97994,7 @@ import os6 from "os";
 
 // node_modules/@actions/io/lib/io-util.js
 import * as fs4 from "fs";
-var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open5, readdir: readdir10, rename: rename4, rm: rm16, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open5, readdir: readdir12, rename: rename4, rm: rm17, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 
@@ -98206,7 +98268,7 @@ async function readCredential(platform4, location, given) {
 async function tokenOf(platform4, file) {
   if (file === void 0) return platform4.env.BTFHUB_TOKEN?.trim() || void 0;
   try {
-    return (await readFile18(file, "utf8")).trim();
+    return (await readFile19(file, "utf8")).trim();
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -98264,7 +98326,7 @@ function chooseForge(platform4, location, credential, given) {
 }
 
 // src/toolchain/cache-key.ts
-import { readFile as readFile19 } from "node:fs/promises";
+import { readFile as readFile20 } from "node:fs/promises";
 import { dirname as dirname12 } from "node:path";
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
@@ -98281,7 +98343,7 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   };
 }
 async function system(osRelease) {
-  const text3 = await readFile19(osRelease, "utf8").catch(() => "");
+  const text3 = await readFile20(osRelease, "utf8").catch(() => "");
   const value = (name) => new RegExp(`^${name}="?([^"
 ]*)"?$`, "m").exec(text3)?.[1] ?? "";
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
@@ -98663,8 +98725,8 @@ import { availableParallelism as availableParallelism5 } from "node:os";
 import { basename as basename10 } from "node:path";
 
 // src/jobs/tailor/output.ts
-import { link as link2, mkdir as mkdir12, readdir as readdir11 } from "node:fs/promises";
-import { dirname as dirname13, join as join29 } from "node:path";
+import { link as link2, mkdir as mkdir12, readdir as readdir13 } from "node:fs/promises";
+import { dirname as dirname13, join as join30 } from "node:path";
 
 // node_modules/fflate/esm/index.mjs
 import { createRequire as createRequire2 } from "module";
@@ -99246,7 +99308,7 @@ function countDistinct(files) {
   return groupEqual(files).length;
 }
 async function requireEmpty(folder2) {
-  const names = await readdir11(folder2).catch((error2) => {
+  const names = await readdir13(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
@@ -99261,7 +99323,7 @@ async function writeFolder(folder2, files) {
   for (const group of groupEqual(files)) {
     let first2;
     for (const { path: path2, content } of group) {
-      const target = join29(folder2, path2);
+      const target = join30(folder2, path2);
       await mkdir12(dirname13(target), { recursive: true });
       if (first2 === void 0) await replaceFile(target, content, { mode: 420, sync: true });
       else await link2(first2, target);
@@ -99271,9 +99333,9 @@ async function writeFolder(folder2, files) {
 }
 
 // src/jobs/tailor/tailor.ts
-import { mkdtemp as mkdtemp5, rm as rm18, writeFile as writeFile7 } from "node:fs/promises";
+import { rm as rm19, writeFile as writeFile7 } from "node:fs/promises";
 import { tmpdir as tmpdir5 } from "node:os";
-import { join as join31 } from "node:path";
+import { join as join32 } from "node:path";
 
 // src/btf/core/combine.ts
 var [MACHINE2, RELOCATABLE] = [247, 1];
@@ -99400,11 +99462,11 @@ function writeExt(questions, strings, order) {
 }
 
 // src/jobs/tailor/min-core-btf.ts
-import { readFile as readFile20, rm as rm17, writeFile as writeFile6 } from "node:fs/promises";
-import { join as join30 } from "node:path";
+import { readFile as readFile21, rm as rm18, writeFile as writeFile6 } from "node:fs/promises";
+import { join as join31 } from "node:path";
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [join30(folder2, `${name}.btf`), join30(folder2, `${name}.min.btf`)];
+  const [whole, least] = [join31(folder2, `${name}.btf`), join31(folder2, `${name}.min.btf`)];
   try {
     await writeFile6(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
@@ -99412,7 +99474,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
       args: ["gen", "min_core_btf", whole, least, object2],
       signal: interrupted
     });
-    if (status === 0) return await readFile20(least);
+    if (status === 0) return await readFile21(least);
     const said = printable(stderr.trim().split("\n").at(-1) ?? "");
     throw new Failure(
       "bad-btf",
@@ -99420,7 +99482,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path2) => rm17(path2, { force: true })));
+    await Promise.all([whole, least].map((path2) => rm18(path2, { force: true })));
   }
 }
 
@@ -99467,8 +99529,8 @@ async function tailor(platform4, progress, reader, request2) {
   };
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
-  const folder2 = await mkdtemp5(join31(tmpdir5(), "btfhub-tailor-"));
-  const object2 = join31(folder2, "combined.bpf.o");
+  const folder2 = await makeTemporaryFolder(tmpdir5(), "tailor");
+  const object2 = join32(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform4, kernel, tarball, reader.name);
@@ -99486,7 +99548,7 @@ async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
     await writeFile7(object2, combined);
     yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
-    await rm18(folder2, { recursive: true, force: true });
+    await rm19(folder2, { recursive: true, force: true });
   }
 }
 async function writeOutput(output, layout, files) {
@@ -99780,7 +99842,7 @@ var systemClock = {
 // src/platform/programs.ts
 import { spawn } from "node:child_process";
 import { accessSync, closeSync as closeSync3, constants as constants6, openSync as openSync3, rmSync as rmSync2, statSync } from "node:fs";
-import { delimiter, isAbsolute as isAbsolute2, join as join32 } from "node:path";
+import { delimiter, isAbsolute as isAbsolute2, join as join33 } from "node:path";
 var STREAMS = { input: "pipe", output: "pipe" };
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
@@ -99839,7 +99901,7 @@ function systemPrograms(env, packages = PACKAGES) {
       };
       try {
         for (const index2 of later.keys()) {
-          pipes.push(await openPipe(join32(folder2, `pipe-${index2}`), begin));
+          pipes.push(await openPipe(join33(folder2, `pipe-${index2}`), begin));
         }
         for (const [index2, invocation2] of invocations.entries()) {
           const input = pipes[index2 - 1]?.reader ?? "pipe";
@@ -99866,7 +99928,7 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       const folders = isAbsolute2(program3) ? [""] : (env.PATH ?? "").split(delimiter);
-      return folders.map((folder2) => join32(folder2, program3)).find(isExecutable);
+      return folders.map((folder2) => join33(folder2, program3)).find(isExecutable);
     }
   };
 }

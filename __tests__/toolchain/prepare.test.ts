@@ -43,7 +43,7 @@ test('a kept tool that does not run any more is built again', async () => {
   const { pahole } = await prepare();
   writeFileSync(pahole.path, '#!/bin/sh\nexit 127\n');
   expect((await prepare()).pahole).toEqual(pahole);
-  expect(told.join('\n')).toMatch(/The kept pahole does not run any more/);
+  expect(told.join('\n')).toMatch(/The kept pahole is not used, and built again/);
 });
 
 test("another recipe of the same version does not take the first one's place", async () => {

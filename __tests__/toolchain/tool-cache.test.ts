@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fingerprint, RECIPES, type Recipe } from '../../src/toolchain/recipes.ts';
 import {
@@ -29,9 +29,9 @@ test("the cache is the runner's, else the user's, as the XDG specification has i
 
 test('what is not complete is not found', async () => {
   const cache = temporaryFolder();
-  expect(findTool(cache, RECIPE)).toBeUndefined();
+  expect(await findTool(cache, RECIPE)).toBeUndefined();
   mkdirSync(toolFolder(cache, RECIPE), { recursive: true });
-  expect(findTool(cache, RECIPE)).toBeUndefined();
+  expect(await findTool(cache, RECIPE)).toBeUndefined();
 });
 
 test('of many that keep the same tool at once one wins, whole, and nothing else is left', async () => {
@@ -44,7 +44,7 @@ test('of many that keep the same tool at once one wins, whole, and nothing else 
   expect(new Set(folders)).toEqual(new Set([kept]));
   expect(texts).toContain(readFileSync(join(kept, 'bin/pahole'), 'utf8'));
   expect(readdirSync(dirname(kept))).toHaveLength(2);
-  expect(findTool(cache, RECIPE)).toBe(kept);
+  expect(await findTool(cache, RECIPE)).toBe(kept);
 });
 
 test('a tool in use stays as it is when another process brings the same', async () => {
@@ -63,6 +63,31 @@ test('a discarded tool is gone as a whole, and its place is free', async () => {
   await discardTool(cache, RECIPE);
   await saveTool(cache, RECIPE, finishedTool('sound'));
   expect(readFileSync(join(kept, 'bin/pahole'), 'utf8')).toBe('sound');
+});
+
+test('a kept program that was changed is not used', async () => {
+  const cache = temporaryFolder();
+  const kept = await saveTool(cache, RECIPE, finishedTool('sound'));
+  for (const change of [
+    () => writeFileSync(join(kept, 'bin/pahole'), 'planted'),
+    () => writeFileSync(join(kept, 'bin/another'), ''),
+    () => rmSync(join(kept, 'SHA256SUMS')),
+  ]) {
+    change();
+    await expect(findTool(cache, RECIPE)).rejects.toMatchObject({ reason: 'checksum-mismatch' });
+    await discardTool(cache, RECIPE);
+    await saveTool(cache, RECIPE, finishedTool('sound'));
+    expect(await findTool(cache, RECIPE)).toBe(kept);
+  }
+});
+
+test('a folder that was planted without a mark is replaced', async () => {
+  const cache = temporaryFolder();
+  const folder = toolFolder(cache, RECIPE);
+  mkdirSync(join(folder, 'bin'), { recursive: true });
+  writeFileSync(join(folder, 'bin/pahole'), 'planted');
+  await saveTool(cache, RECIPE, finishedTool('sound'));
+  expect(readFileSync(join(folder, 'bin/pahole'), 'utf8')).toBe('sound');
 });
 
 test('what cannot be copied leaves nothing behind', async () => {

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Failure } from '../failure.ts';
 import type { Branch } from '../names.ts';
+import { makeTemporaryFolder } from '../platform/temporary-folder.ts';
 import type { GitCredential } from './credential.ts';
 import { GitExitError, type GitPlatform, GitRunner } from './run.ts';
 
@@ -80,7 +81,7 @@ export class GitRepository {
     // Rejects with `missing-program`, which simple-git would turn into a stack trace.
     await platform.programs.run({ program: 'git', args: ['--version'] });
     const other = isLocal ? await findObjects(platform, url) : undefined;
-    const folder = await mkdtemp(join(platform.env.TMPDIR ?? tmpdir(), 'btfhub-git-'));
+    const folder = await makeTemporaryFolder(platform.env.TMPDIR ?? tmpdir(), 'git');
     const git = new GitRunner(platform, folder, credential);
     const repository = new GitRepository(git, url, other?.format ?? 'sha1', other?.folder);
     try {

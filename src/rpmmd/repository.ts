@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +8,7 @@ import * as v from 'valibot';
 import { type FileResponse, fetchFile } from '../download/fetch-file.ts';
 import { Failure } from '../failure.ts';
 import type { Programs } from '../platform/programs.ts';
+import { makeTemporaryFolder } from '../platform/temporary-folder.ts';
 import { decompress } from './decompress.ts';
 import { type MetadataContext, type Page, readPage } from './page.ts';
 import { type PrimaryResult, readPrimary } from './primary.ts';
@@ -88,7 +89,7 @@ async function fetchPrimary(
       `${repomd} says that its primary metadata has ${bytes} bytes, which is more than any repository has.`,
     );
   }
-  const temporary = await mkdtemp(join(tmpdir(), 'btfhub-metadata-'));
+  const temporary = await makeTemporaryFolder(tmpdir(), 'metadata');
   try {
     let transfers = 0;
     const options = { prefer: mirror, notFound: 'all', signal } as const;

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, Failure } from '../failure.ts';
 import { nodeHasZstd } from '../platform/decompress.ts';
 import type { Platform } from '../platform/platform.ts';
+import { makeTemporaryFolder } from '../platform/temporary-folder.ts';
 import type { Progress } from '../report/progress.ts';
 import { buildTool } from './build-tool.ts';
 import {
@@ -145,14 +146,14 @@ class ToolPreparer {
       : recipes.find(({ version }) => version === wish.replace(/^v/, ''));
   }
 
-  /** One that was kept but does not run here any more is thrown away. */
+  /** One that was changed, or does not run here any more, is removed. */
   async #kept<T>(tool: Tool<T>, recipe: Recipe): Promise<T | undefined> {
-    const folder = findTool(this.#cacheFolder, recipe);
-    if (!folder) return undefined;
     try {
+      const folder = await findTool(this.#cacheFolder, recipe);
+      if (!folder) return undefined;
       return await tool.inspect(this.#platform, join(folder, 'bin', recipe.target), 'cached');
     } catch (error) {
-      this.#progress.note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
+      this.#progress.warn(`The kept ${tool.name} is not used, and built again: ${describe(error)}`);
       await discardTool(this.#cacheFolder, recipe);
       return undefined;
     }
@@ -167,7 +168,7 @@ class ToolPreparer {
     return this.#asItIs(tool, tool.name);
   }
 
-  /** Nobody chose this version for its merits, so what it does otherwise is said. */
+  /** Warns of what a version does worse that was not chosen for its merits. */
   async #asItIs<T extends { readonly version: string }>(tool: Tool<T>, path: string): Promise<T> {
     const found = await tool.inspect(this.#platform, path, 'system');
     const drawbacks = tool.drawbacks(found.version);
@@ -181,7 +182,7 @@ class ToolPreparer {
     await installDependencies(this.#platform, BUILD_DEPENDENCIES[tool.name], this.#installing);
     const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
     const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
-    const work = await mkdtemp(join(temporary, 'btfhub-build-'));
+    const work = await makeTemporaryFolder(temporary, 'build');
     try {
       const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { isSystemError } from '../failure.ts';
+import { dirname, join, relative } from 'node:path';
+import { Failure, isSystemError } from '../failure.ts';
+import { sha256 } from '../sha256.ts';
 import { fingerprint, type Recipe } from './recipes.ts';
 
 /** Where tools are kept: the runner's tool cache, or the user's own (XDG Base Directory). */
@@ -16,7 +17,7 @@ export function defaultCacheFolder(env: Readonly<Record<string, string | undefin
 /**
  * `<cache>/btfhub-pahole/1.31.0/x64-<fingerprint>`: the layout of @actions/tool-cache, whose
  * `find` finds it. That package is not used itself: it prints `::debug::` lines on standard output,
- * and its `cacheDir` removes the folder and copies file by file, under the feet of whoever uses it.
+ * and its `cacheDir` removes the folder and copies file by file while another process may use it.
  */
 export function toolFolder(cacheFolder: string, recipe: Recipe): string {
   const version = [...recipe.version.split('.'), '0', '0'].slice(0, 3).join('.');
@@ -24,14 +25,45 @@ export function toolFolder(cacheFolder: string, recipe: Recipe): string {
   return join(cacheFolder, `btfhub-${recipe.tool}`, version, variant);
 }
 
-/** The kept tool's folder, or undefined where it is not there or not complete. */
-export function findTool(cacheFolder: string, recipe: Recipe): string | undefined {
+/** In the folder of a kept tool: the checksums of all other files there. */
+const SUMS = 'SHA256SUMS';
+
+/**
+ * The kept tool's folder; undefined where it is not there or not complete. Throws `checksum-mismatch` when its files
+ * are not those that were built.
+ */
+export async function findTool(cacheFolder: string, recipe: Recipe): Promise<string | undefined> {
   const folder = toolFolder(cacheFolder, recipe);
-  return existsSync(folder) && existsSync(`${folder}.complete`) ? folder : undefined;
+  if (!existsSync(folder) || !existsSync(`${folder}.complete`)) return undefined;
+  const sums = await readFile(join(folder, SUMS), 'utf8').catch(undefinedIfMissing);
+  if (sums === (await sumsOf(folder))) return folder;
+  throw new Failure(
+    'checksum-mismatch',
+    `The files in ${folder} are not those that were built.`,
+    'Remove the folder, and look for who can write there.',
+  );
+}
+
+/** One line for each file, as sha256sum(1) writes them: checksum, two blanks, relative path. */
+async function sumsOf(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const lines = entries
+    .filter((entry) => !entry.isDirectory() && entry.name !== SUMS)
+    .map(async (entry) => {
+      const path = join(entry.parentPath, entry.name);
+      // A link is not followed: its name and kind are all that counts, and no tool has one.
+      const sum = entry.isFile() ? sha256(await readFile(path)) : 'not a file';
+      return `${sum}  ${relative(folder, path)}\n`;
+    });
+  return (await Promise.all(lines)).sort().join('');
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (!isSystemError(error, 'ENOENT')) throw error;
 }
 
 /**
- * Puts a finished tool into the cache: copied beside its place, then renamed, so that nobody ever
+ * Puts a finished tool into the cache: copied beside its place, then renamed, so that no process
  * sees half of it. Of two that do so at once the second takes what the first left there.
  */
 export async function saveTool(
@@ -44,8 +76,13 @@ export async function saveTool(
   try {
     await mkdir(dirname(folder), { recursive: true });
     await cp(finished, staging, { recursive: true });
-    await rename(staging, folder).catch((error) => {
+    await writeFile(join(staging, SUMS), await sumsOf(staging));
+    await rename(staging, folder).catch(async (error: unknown) => {
       if (!isSystemError(error, 'ENOTEMPTY') && !isSystemError(error, 'EEXIST')) throw error;
+      await writeFile(`${folder}.complete`, '');
+      if (await findTool(cacheFolder, recipe).catch(() => undefined)) return;
+      await discardTool(cacheFolder, recipe);
+      await rename(staging, folder);
     });
     await writeFile(`${folder}.complete`, '');
     return folder;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { makeTemporaryFolder } from '../../platform/temporary-folder.ts';
 
 /** A private temporary folder for large files: vmlinux, and the BTF that pahole writes beside it. */
 export interface Workspace {
@@ -36,7 +37,7 @@ export async function openWorkspace(
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
   const parent = chosen ?? (inMemory >= WORTHWHILE ? MEMORY : (platform.env.TMPDIR ?? tmpdir()));
   const capacity = parent === MEMORY ? inMemory : await free(parent);
-  const folder = await mkdtemp(join(parent, 'btfhub-')).catch((error: unknown) => {
+  const folder = await makeTemporaryFolder(parent, 'vmlinux').catch((error: unknown) => {
     const advice = 'Name a folder that can be written with --temp.';
     throw new Failure('usage', `Cannot make a temporary folder in ${parent}.`, advice, error);
   });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
@@ -8,6 +8,7 @@ import { combineObjects } from '../../btf/core/combine.ts';
 import { asFailure, type Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { replaceFile } from '../../platform/replace-file.ts';
+import { makeTemporaryFolder } from '../../platform/temporary-folder.ts';
 import type { Progress } from '../../report/progress.ts';
 import { counted } from '../../report/units.ts';
 import { sha256 } from '../../sha256.ts';
@@ -130,7 +131,7 @@ async function* tailorAll(
   kernels: readonly KernelName[],
   { combined, jobs }: { readonly combined: Buffer; readonly jobs: number },
 ): AsyncGenerator<TailoredBtf | FailedKernel> {
-  const folder = await mkdtemp(join(tmpdir(), 'btfhub-tailor-'));
+  const folder = await makeTemporaryFolder(tmpdir(), 'tailor');
   const object = join(folder, 'combined.bpf.o');
   const one = async ({ kernel, tarball }: ArchivedTarball): Promise<TailoredBtf | FailedKernel> => {
     try {
