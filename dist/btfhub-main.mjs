@@ -44635,7 +44635,10 @@ var ToolPreparer = class {
     if (own && wish === "auto" && tool.contentWith(own.version, version2)) return own;
     if (!recipe) throw this.#cannotBuild(tool.name, version2);
     if (wish !== "auto") return this.#build(tool, recipe);
-    return this.#build(tool, recipe).catch((error2) => this.#fallBack(tool, recipe, error2));
+    return this.#build(tool, recipe, () => {
+    }).catch(
+      (error2) => this.#fallBack(tool, recipe, error2)
+    );
   }
   /** Where it may be installed: few packages need it, so that its absence stops those alone. */
   async installZstd() {
@@ -44665,19 +44668,24 @@ var ToolPreparer = class {
     return tool.inspect(this.#platform, tool.name, "system").catch(() => void 0);
   }
   async #system(tool) {
-    await installDependencies(this.#platform, [DISTRIBUTION_PACKAGES[tool.name]], this.#installing);
-    return this.#asItIs(tool, tool.name);
+    return this.#warnOf(tool, await this.#inspectSystem(tool));
   }
-  /** Warns of what a version does worse that was not chosen for its merits. */
   async #asItIs(tool, path2) {
-    const found = await tool.inspect(this.#platform, path2, "system");
+    return this.#warnOf(tool, await tool.inspect(this.#platform, path2, "system"));
+  }
+  async #inspectSystem(tool) {
+    await installDependencies(this.#platform, [DISTRIBUTION_PACKAGES[tool.name]], this.#installing);
+    return tool.inspect(this.#platform, tool.name, "system");
+  }
+  #warnOf(tool, found) {
     const drawbacks = tool.drawbacks(found.version);
     if (drawbacks.length > 0) {
       this.#progress.warn(`${tool.name} ${found.version}: ${drawbacks.join(" ")}`);
     }
     return found;
   }
-  async #build(tool, recipe) {
+  /** @param note is told of each source that does not deliver; the error at the end names them all too */
+  async #build(tool, recipe, note = (message) => this.#progress.note(message)) {
     await installDependencies(this.#platform, BUILD_DEPENDENCIES[tool.name], this.#installing);
     const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
     const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
@@ -44686,7 +44694,7 @@ var ToolPreparer = class {
       const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,
         timeouts: this.#toolSources.timeouts,
-        note: (message) => this.#progress.note(message),
+        note,
         stage: (name) => task.stage(name)
       });
       const folder2 = await saveTool(this.#cacheFolder, recipe, finished);
@@ -44704,16 +44712,23 @@ var ToolPreparer = class {
   async #fallBack(tool, recipe, error2) {
     this.#platform.interrupted.throwIfAborted();
     if (error2 instanceof Failure && error2.reason === "checksum-mismatch") throw error2;
-    const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error2)}`;
-    const own = await this.#system(tool).catch((second) => {
+    const wanted = `${recipe.tool} ${recipe.version}`;
+    const own = await this.#inspectSystem(tool).catch((second) => {
       const advice2 = error2 instanceof Failure ? error2.advice : void 0;
       throw new Failure(
         "missing-program",
-        `${why} And there is no other: ${describe(second)}`,
+        `${wanted} cannot be built here: ${describe(error2)} And the machine has none: ${describe(second)}`,
         advice2
       );
     });
-    this.#progress.warn(`${why} Using the machine's ${own.version} instead.`);
+    const isOffline = error2 instanceof Failure && error2.reason === "network";
+    const why = isOffline ? "its source cannot be downloaded" : firstSentence(describe(error2));
+    const sentences = [
+      `Using the machine's ${tool.name} ${own.version}, because ${wanted} cannot be built here: ${why}.`,
+      ...tool.drawbacks(own.version),
+      `'btfhub setup --${tool.name} ${recipe.version}' says more.`
+    ];
+    this.#progress.warn(sentences.join(" "));
     return own;
   }
   #cannotBuild(tool, version2) {
@@ -44725,6 +44740,9 @@ var ToolPreparer = class {
     );
   }
 };
+function firstSentence(text3) {
+  return text3.split(/\.(?:\s|$)/)[0] ?? text3;
+}
 
 // src/platform/retry-after.ts
 function retryAfter(header, date) {

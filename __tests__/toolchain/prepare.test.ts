@@ -71,13 +71,14 @@ test('auto takes what the machine has where nothing can be built, and warns; a v
   await expect(prepare(offline)).rejects.toMatchObject({ reason: 'network' });
   const { pahole } = await prepare({ ...offline, request: { pahole: 'auto' } });
   expect(pahole).toMatchObject({ path: own, version: '1.25', origin: 'system' });
-  const warnings = told.filter((line) => line.startsWith('warning: pahole'));
+  const warnings = told.filter((line) => line.startsWith('warning: Using'));
   expect(warnings).toEqual([
-    'warning: pahole 1.25: It takes 3 to 4 GB of memory for a kernel. It works with one thread: with more, every run would give other bytes.',
-    expect.stringMatching(
-      /^warning: pahole 1\.31 cannot be had here: .* Using the machine's 1\.25/,
-    ),
+    "warning: Using the machine's pahole 1.25, because pahole 1.31 cannot be built here: its source cannot be downloaded. " +
+      'It takes 3 to 4 GB of memory for a kernel. It works with one thread: with more, every run would give other bytes. ' +
+      "'btfhub setup --pahole 1.31' says more.",
   ]);
+  // Each source is named where that version, and no other, was asked for.
+  expect(told.filter((line) => line.includes('did not deliver'))).toHaveLength(DEAD.length);
 });
 
 test('with neither sources nor a pahole of its own, the machine is told both', async () => {
@@ -89,7 +90,9 @@ test('with neither sources nor a pahole of its own, the machine is told both', a
   };
   await expect(prepare(stage)).rejects.toMatchObject({
     reason: 'missing-program',
-    message: expect.stringMatching(/cannot be had here: No remote delivers .* no other: /s),
+    message: expect.stringMatching(
+      /cannot be built here: No remote delivers .* the machine has none: /s,
+    ),
     advice: expect.stringContaining('--tool-source'),
   });
 });

@@ -127,7 +127,9 @@ class ToolPreparer {
     if (own && wish === 'auto' && tool.contentWith(own.version, version)) return own;
     if (!recipe) throw this.#cannotBuild(tool.name, version);
     if (wish !== 'auto') return this.#build(tool, recipe);
-    return this.#build(tool, recipe).catch((error) => this.#fallBack(tool, recipe, error));
+    return this.#build(tool, recipe, () => {}).catch((error) =>
+      this.#fallBack(tool, recipe, error),
+    );
   }
 
   /** Where it may be installed: few packages need it, so that its absence stops those alone. */
@@ -164,13 +166,19 @@ class ToolPreparer {
   }
 
   async #system<T extends { readonly version: string }>(tool: Tool<T>): Promise<T> {
-    await installDependencies(this.#platform, [DISTRIBUTION_PACKAGES[tool.name]], this.#installing);
-    return this.#asItIs(tool, tool.name);
+    return this.#warnOf(tool, await this.#inspectSystem(tool));
   }
 
-  /** Warns of what a version does worse that was not chosen for its merits. */
   async #asItIs<T extends { readonly version: string }>(tool: Tool<T>, path: string): Promise<T> {
-    const found = await tool.inspect(this.#platform, path, 'system');
+    return this.#warnOf(tool, await tool.inspect(this.#platform, path, 'system'));
+  }
+
+  async #inspectSystem<T>(tool: Tool<T>): Promise<T> {
+    await installDependencies(this.#platform, [DISTRIBUTION_PACKAGES[tool.name]], this.#installing);
+    return tool.inspect(this.#platform, tool.name, 'system');
+  }
+
+  #warnOf<T extends { readonly version: string }>(tool: Tool<T>, found: T): T {
     const drawbacks = tool.drawbacks(found.version);
     if (drawbacks.length > 0) {
       this.#progress.warn(`${tool.name} ${found.version}: ${drawbacks.join(' ')}`);
@@ -178,7 +186,12 @@ class ToolPreparer {
     return found;
   }
 
-  async #build<T>(tool: Tool<T>, recipe: Recipe): Promise<T> {
+  /** @param note is told of each source that does not deliver; the error at the end names them all too */
+  async #build<T>(
+    tool: Tool<T>,
+    recipe: Recipe,
+    note = (message: string) => this.#progress.note(message),
+  ): Promise<T> {
     await installDependencies(this.#platform, BUILD_DEPENDENCIES[tool.name], this.#installing);
     const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
     const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
@@ -187,7 +200,7 @@ class ToolPreparer {
       const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,
         timeouts: this.#toolSources.timeouts,
-        note: (message) => this.#progress.note(message),
+        note,
         stage: (name) => task.stage(name),
       });
       const folder = await saveTool(this.#cacheFolder, recipe, finished);
@@ -210,16 +223,23 @@ class ToolPreparer {
   ): Promise<T> {
     this.#platform.interrupted.throwIfAborted();
     if (error instanceof Failure && error.reason === 'checksum-mismatch') throw error;
-    const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
-    const own = await this.#system(tool).catch((second) => {
+    const wanted = `${recipe.tool} ${recipe.version}`;
+    const own = await this.#inspectSystem(tool).catch((second) => {
       const advice = error instanceof Failure ? error.advice : undefined;
       throw new Failure(
         'missing-program',
-        `${why} And there is no other: ${describe(second)}`,
+        `${wanted} cannot be built here: ${describe(error)} And the machine has none: ${describe(second)}`,
         advice,
       );
     });
-    this.#progress.warn(`${why} Using the machine's ${own.version} instead.`);
+    const isOffline = error instanceof Failure && error.reason === 'network';
+    const why = isOffline ? 'its source cannot be downloaded' : firstSentence(describe(error));
+    const sentences = [
+      `Using the machine's ${tool.name} ${own.version}, because ${wanted} cannot be built here: ${why}.`,
+      ...tool.drawbacks(own.version),
+      `'btfhub setup --${tool.name} ${recipe.version}' says more.`,
+    ];
+    this.#progress.warn(sentences.join(' '));
     return own;
   }
 
@@ -231,4 +251,9 @@ class ToolPreparer {
       `Choose ${known.map((recipe) => recipe.version).join(', ')}, auto, system or a path.`,
     );
   }
+}
+
+/** Up to the first full stop that ends a sentence, without it. */
+function firstSentence(text: string): string {
+  return text.split(/\.(?:\s|$)/)[0] ?? text;
 }
