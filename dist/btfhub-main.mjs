@@ -40578,7 +40578,7 @@ var require_websocketstream = __commonJS({
         this.#handler.readyState = states.OPEN;
         const extensions = parsedExtensions ?? "";
         const protocol = response.headersList.get("sec-websocket-protocol") ?? "";
-        const readable = new ReadableStream({
+        const readable2 = new ReadableStream({
           start: (controller) => {
             this.#readableStreamController = controller;
           },
@@ -40592,11 +40592,11 @@ var require_websocketstream = __commonJS({
           close: () => closeWebSocketConnection(this.#handler, null, null),
           abort: (reason2) => this.#closeUsingReason(reason2)
         });
-        this.#readableStream = readable;
+        this.#readableStream = readable2;
         this.#openedPromise.resolve({
           extensions,
           protocol,
-          readable,
+          readable: readable2,
           writable
         });
       }
@@ -41922,13 +41922,24 @@ function badBtf(what, advice2) {
 }
 
 // src/btf/decode.ts
+var utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+function readable(bytes2) {
+  if (typeof Buffer === "undefined") return bytes2;
+  return Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+}
+function decodeUtf8(bytes2, start2, end) {
+  if (typeof Buffer !== "undefined" && Buffer.isBuffer(bytes2)) {
+    return bytes2.toString("utf8", start2, end);
+  }
+  return utf8.decode(bytes2.subarray(start2, end));
+}
 var WordReader = class {
   #bytes;
   #view;
   #little;
   #strings;
   constructor(bytes2, byteOrder, strings) {
-    this.#bytes = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+    this.#bytes = readable(bytes2);
     this.#view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
     this.#little = byteOrder === "little";
     this.#strings = strings;
@@ -41945,7 +41956,7 @@ var WordReader = class {
       const end = base.from + bytes2;
       throw badBtf(`string offset ${offset} is beyond the ${end} bytes of its strings`);
     }
-    return this.#bytes.toString("utf8", start2 + own, this.#bytes.indexOf(0, start2 + own));
+    return decodeUtf8(this.#bytes, start2 + own, this.#bytes.indexOf(0, start2 + own));
   }
 };
 function decode(words2, id, kind, at3) {
@@ -43285,8 +43296,6 @@ function isGlob(word3) {
 import { rm } from "node:fs/promises";
 
 // src/btf/elf.ts
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 var SHT_NOBITS = 8;
 var SHT_NULL = 0;
 var SHN_XINDEX = 65535;
@@ -43294,42 +43303,14 @@ var HEADER_SIZE2 = 64;
 var SECTION_SIZE = 64;
 var MAX_SECTIONS = 1e5;
 function bytesSource(name, bytes2) {
-  const buffer = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-  const read2 = async (offset, length) => buffer.subarray(offset, offset + length);
-  return { name, size: buffer.length, read: read2 };
-}
-async function withFile(path2, use) {
-  let file;
-  try {
-    file = await open(path2, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error2) {
-    throw new Failure("not-found", `Cannot read ${path2}.`, "Is the path right?", error2);
-  }
-  try {
-    const facts = await file.stat();
-    if (!facts.isFile()) throw new Failure("not-found", `${path2} is not a regular file.`);
-    return await use(fileSource(path2, file, facts.size));
-  } finally {
-    await file.close();
-  }
-}
-function fileSource(name, file, size2) {
   return {
     name,
-    size: size2,
-    read: async (offset, length) => {
-      const buffer = Buffer.alloc(length);
-      for (let done = 0; done < length; ) {
-        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
-        if (bytesRead === 0) throw new Failure("bad-elf", `${name} shrank while it was read.`);
-        done += bytesRead;
-      }
-      return buffer;
-    }
+    size: bytes2.length,
+    read: async (offset, length) => bytes2.subarray(offset, offset + length)
   };
 }
 async function isElf(source2) {
-  return source2.size >= 4 && (await source2.read(0, 4)).toString("latin1") === "\x7FELF";
+  return source2.size >= 4 && latin1(await source2.read(0, 4)) === "\x7FELF";
 }
 async function readElf(source2) {
   const bad4 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
@@ -43371,7 +43352,7 @@ async function readElf(source2) {
     const end = names.indexOf(0, nameOffset);
     if (nameOffset >= names.length || end < 0)
       throw bad4(`has no name for section ${section.index}`);
-    return { ...section, name: names.toString("latin1", nameOffset, end) };
+    return { ...section, name: latin1(names.subarray(nameOffset, end)) };
   });
   return { byteOrder, machine, sections };
 }
@@ -43380,7 +43361,7 @@ function findSection(elf, name) {
   return elf.sections.find(stored);
 }
 async function readSectionBytes(source2, section, limit) {
-  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
+  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return source2.read(0, 0);
   if (section.size > limit) {
     const which2 = printable(section.name ?? `${section.index}`);
     const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
@@ -43395,33 +43376,29 @@ function hasDwarf(elf) {
   return findDwarf(elf) !== void 0;
 }
 var SHF_COMPRESSED = 2048;
-function debugInfoOf(path2) {
-  return withFile(path2, async (source2) => {
-    const elf = await readElf(source2);
-    const section = findDwarf(elf);
-    if (section === void 0) return { size: 0, compressed: false };
-    const gnu = section.name === ".zdebug_info";
-    if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
-      return { size: section.size, compressed: false };
-    }
-    const header = await source2.read(section.offset, Math.min(section.size, 16));
-    if (header.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
-    const size2 = gnu ? fieldsOf2(header, "big").u64(4) : fieldsOf2(header, elf.byteOrder).u64(8);
-    return { size: size2, compressed: true };
-  });
+async function debugInfoOf(source2) {
+  const elf = await readElf(source2);
+  const section = findDwarf(elf);
+  if (section === void 0) return { size: 0, compressed: false };
+  const gnu = section.name === ".zdebug_info";
+  if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
+    return { size: section.size, compressed: false };
+  }
+  const header = await source2.read(section.offset, Math.min(section.size, 16));
+  if (header.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
+  const size2 = gnu ? fieldsOf2(header, "big").u64(4) : fieldsOf2(header, elf.byteOrder).u64(8);
+  return { size: size2, compressed: true };
 }
 var COMPRESSED_BY_ZSTD = 2;
-function dwarfFormOf(path2) {
-  return withFile(path2, async (source2) => {
-    const elf = await readElf(source2);
-    const section = findDwarf(elf);
-    if (section && (section.flags & SHF_COMPRESSED) !== 0) {
-      const header = await source2.read(section.offset, Math.min(section.size, 4));
-      const type = header.length === 4 ? fieldsOf2(header, elf.byteOrder).u32(0) : 0;
-      if (type === COMPRESSED_BY_ZSTD) return "zstd";
-    }
-    return findSection(elf, ".gnu_debugaltlink") ? "dwz" : "plain";
-  });
+async function dwarfFormOf(source2) {
+  const elf = await readElf(source2);
+  const section = findDwarf(elf);
+  if (section && (section.flags & SHF_COMPRESSED) !== 0) {
+    const header = await source2.read(section.offset, Math.min(section.size, 4));
+    const type = header.length === 4 ? fieldsOf2(header, elf.byteOrder).u32(0) : 0;
+    if (type === COMPRESSED_BY_ZSTD) return "zstd";
+  }
+  return findSection(elf, ".gnu_debugaltlink") ? "dwz" : "plain";
 }
 function readSection(fields, index2) {
   return {
@@ -43442,9 +43419,48 @@ function fieldsOf2(bytes2, byteOrder) {
     u64: (offset) => Number(view.getBigUint64(offset, little))
   };
 }
+function latin1(bytes2) {
+  return Array.from(bytes2, (byte) => String.fromCharCode(byte)).join("");
+}
 
 // src/btf/encode.ts
 import { stat } from "node:fs/promises";
+
+// src/btf/file.ts
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+async function withFile(path2, use) {
+  let file;
+  try {
+    file = await open(path2, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error2) {
+    throw new Failure("not-found", `Cannot read ${path2}.`, "Is the path right?", error2);
+  }
+  try {
+    const facts = await file.stat();
+    if (!facts.isFile()) throw new Failure("not-found", `${path2} is not a regular file.`);
+    return await use(fileSource(path2, file, facts.size));
+  } finally {
+    await file.close();
+  }
+}
+function fileSource(name, file, size2) {
+  return {
+    name,
+    size: size2,
+    read: async (offset, length) => {
+      const buffer = Buffer.alloc(length);
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+        if (bytesRead === 0) throw new Failure("bad-elf", `${name} shrank while it was read.`);
+        done += bytesRead;
+      }
+      return buffer;
+    }
+  };
+}
+
+// src/btf/encode.ts
 async function encodeBtf(programs, encoder, request2) {
   const { vmlinux, base, output, signal } = request2;
   const ofBase = base === void 0 ? [] : ["--btf_base", base];
@@ -43503,7 +43519,7 @@ function killed() {
 }
 async function refused(vmlinux, status, said) {
   if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
-    return unreadableDwarf(vmlinux, await dwarfFormOf(vmlinux), said);
+    return unreadableDwarf(vmlinux, await withFile(vmlinux, dwarfFormOf), said);
   }
   if (status === "SIGBUS" || /No space left on device|Could only write \d+ bytes/.test(said)) {
     return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
@@ -43675,7 +43691,7 @@ function caveats(version2) {
 // src/jobs/make-btf/run-pahole.ts
 async function runPahole(context2, vmlinux, cores, base) {
   const { pahole: pahole3, memory } = context2;
-  const debugInfo = await debugInfoOf(vmlinux);
+  const debugInfo = await withFile(vmlinux, debugInfoOf);
   const need2 = paholeMemory(pahole3.version, debugInfo, 1);
   const release2 = await memory.acquire(need2, context2.platform.interrupted);
   try {
@@ -46491,8 +46507,8 @@ function concatStream(list3) {
     await Promise.all(transforms.map((stream) => cancel(stream, reason2)));
   });
   let prev = Promise.resolve();
-  const transforms = streamedList.map((stream, i3) => transformPair(stream, (readable, _writable) => {
-    prev = prev.then(() => pipe(readable, transform3.writable, {
+  const transforms = streamedList.map((stream, i3) => transformPair(stream, (readable2, _writable) => {
+    prev = prev.then(() => pipe(readable2, transform3.writable, {
       preventClose: i3 !== streamedList.length - 1
     }));
     return prev;
@@ -46707,11 +46723,11 @@ function transformPair(input, fn2) {
 }
 function parse(input, fn2) {
   let returnValue;
-  const transformed = transformPair(input, (readable, writable) => {
-    const reader = getReader(readable);
+  const transformed = transformPair(input, (readable2, writable) => {
+    const reader = getReader(readable2);
     reader.remainder = () => {
       reader.releaseLock();
-      pipe(readable, writable);
+      pipe(readable2, writable);
       return transformed;
     };
     returnValue = fn2(reader);
@@ -46747,8 +46763,8 @@ function passiveClone(input) {
   if (isStream(input)) {
     return new ReadableStream({
       start(controller) {
-        const transformed = transformPair(input, async (readable, writable) => {
-          const reader = getReader(readable);
+        const transformed = transformPair(input, async (readable2, writable) => {
+          const reader = getReader(readable2);
           const writer = getWriter(writable);
           try {
             while (true) {
@@ -47871,12 +47887,12 @@ var util = {
    * @param {Uint8Array|ReadableStream} utf8 - A valid squence of utf8 bytes
    * @returns {String|ReadableStream} A native javascript string.
    */
-  decodeUTF8: function(utf8) {
+  decodeUTF8: function(utf83) {
     const decoder = new TextDecoder("utf-8");
     function process7(value, lastChunk = false) {
       return decoder.decode(value, { stream: !lastChunk });
     }
-    return transform(utf8, process7, () => process7(new Uint8Array(), true));
+    return transform(utf83, process7, () => process7(new Uint8Array(), true));
   },
   /**
    * Concat a list of Uint8Arrays, Strings or Streams
@@ -48460,8 +48476,8 @@ function unarmor(input) {
       let headersDone;
       let text3 = [];
       let textDone;
-      const data = decode$1(transformPair(input, async (readable, writable) => {
-        const reader = getReader(readable);
+      const data = decode$1(transformPair(input, async (readable2, writable) => {
+        const reader = getReader(readable2);
         try {
           while (true) {
             let line2 = await reader.readLine();
@@ -56086,11 +56102,11 @@ var PacketList = class _PacketList extends Array {
       additionalAllowedPackets = util.constructAllowedPackets(config$1.additionalAllowedPackets);
       allowedPackets = { ...allowedPackets, ...additionalAllowedPackets };
     }
-    this.stream = transformPair(bytes2, async (readable, writable) => {
-      const reader2 = getReader(readable);
+    this.stream = transformPair(bytes2, async (readable2, writable) => {
+      const reader2 = getReader(readable2);
       const writer = getWriter(writable);
       try {
-        let useStreamType = util.isStream(readable);
+        let useStreamType = util.isStream(readable2);
         while (true) {
           await writer.ready;
           let unauthenticatedError;
@@ -56755,8 +56771,8 @@ async function runAEAD(packet, fn2, key, data) {
     iv = packet.iv;
   }
   const modeInstance = await mode(packet.cipherAlgorithm, key);
-  return transformPair(data, async (readable, writable) => {
-    if (util.isStream(readable) !== "array") {
+  return transformPair(data, async (readable2, writable) => {
+    if (util.isStream(readable2) !== "array") {
       const buffer = new TransformStream({}, {
         highWaterMark: util.getHardwareConcurrency() * 2 ** (packet.chunkSizeByte + 6),
         size: (array2) => array2.length
@@ -56764,7 +56780,7 @@ async function runAEAD(packet, fn2, key, data) {
       pipe(buffer.readable, writable);
       writable = buffer.writable;
     }
-    const reader = getReader(readable);
+    const reader = getReader(readable2);
     const writer = getWriter(writable);
     try {
       while (true) {
@@ -60033,8 +60049,8 @@ var Message = class _Message {
         onePassSig.hashed.catch(() => {
         });
       }));
-      packets.stream = transformPair(packets.stream, async (readable, writable) => {
-        const reader = getReader(readable);
+      packets.stream = transformPair(packets.stream, async (readable2, writable) => {
+        const reader = getReader(readable2);
         const writer = getWriter(writable);
         try {
           for (let i3 = 0; i3 < onePassSigList.length; i3++) {
@@ -60373,13 +60389,13 @@ async function convertStream(data) {
   return data;
 }
 function linkStreams(result, inputMessage, ...intermediateMessages) {
-  result.data = transformPair(inputMessage.packets.stream, async (readable, writable) => {
+  result.data = transformPair(inputMessage.packets.stream, async (readable2, writable) => {
     await pipe(result.data, writable, {
       preventClose: true
     });
     const writer = getWriter(writable);
     try {
-      await readToEnd(readable, (_5) => _5);
+      await readToEnd(readable2, (_5) => _5);
       await Promise.all(intermediateMessages.map((intermediate) => readToEnd(intermediate.packets.stream, (_5) => _5)));
       await writer.close();
     } catch (e) {
@@ -92041,6 +92057,7 @@ var STT_FUNC = 2;
 var [STB_LOCAL, STB_WEAK] = [0, 2];
 var STV_DEFAULT = 0;
 var MAX_SECTION_BYTES = 64 * 1024 * 1024;
+var utf82 = new TextDecoder("utf-8", { ignoreBOM: true });
 async function readSymbols(source2, elf) {
   const table2 = elf.sections.find((section) => section.type === SHT_SYMTAB);
   const strings = table2 && elf.sections[table2.link];
@@ -92054,7 +92071,7 @@ async function readSymbols(source2, elf) {
     const start2 = Math.min(view.getUint32(at3, little), names.length);
     const end = names.indexOf(0, start2);
     return {
-      name: names.toString("utf8", start2, end < 0 ? names.length : end),
+      name: utf82.decode(names.subarray(start2, end < 0 ? names.length : end)),
       isFunction: (view.getUint8(at3 + 4) & 15) === STT_FUNC,
       isGlobal: view.getUint8(at3 + 4) >> 4 !== STB_LOCAL && (view.getUint8(at3 + 5) & 3) === STV_DEFAULT,
       isWeak: view.getUint8(at3 + 4) >> 4 === STB_WEAK,

@@ -25,7 +25,7 @@ function survives(bytes: Uint8Array): 'sound' | 'bad' {
 
 async function elfSurvives(bytes: Uint8Array): Promise<void> {
   try {
-    survives(await readBtf(bytesSource('damaged.o', bytes)));
+    survives(await readBtf(bytesSource('damaged.o', Buffer.from(bytes))));
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
     expect(['bad-elf', 'bad-btf']).toContain(thrown.reason);

@@ -8,8 +8,8 @@ import {
   findSection,
   hasDwarf,
   readElf,
-  withFile,
 } from '../../src/btf/elf.ts';
+import { withFile } from '../../src/btf/file.ts';
 import { loadBtf, readBtf } from '../../src/btf/load.ts';
 import { compile, compileBpf, EVERY_KIND, paholeBtf, temporaryFolder } from './made.ts';
 
@@ -39,10 +39,10 @@ test('the size of the DWARF is what it is unpacked, in every form, and 0 without
   const as = (...change: string[]) => {
     const path = join(folder, 'changed.o');
     execFileSync('objcopy', [...change, object, path]);
-    return debugInfoOf(path);
+    return withFile(path, debugInfoOf);
   };
   expect(size).toBeGreaterThan(0);
-  expect(await debugInfoOf(object)).toEqual({ size, compressed: false });
+  expect(await withFile(object, debugInfoOf)).toEqual({ size, compressed: false });
   for (const kind of ['zlib', 'zlib-gnu']) {
     expect(await as(`--compress-debug-sections=${kind}`)).toEqual({ size, compressed: true });
   }
@@ -54,7 +54,7 @@ test('compressed DWARF that is too short for its header is bad-elf', async () =>
   writeFileSync(short, 'ZLIB');
   execFileSync('strip', ['-g', '-o', path, object]);
   execFileSync('objcopy', ['--add-section', `.zdebug_info=${short}`, path]);
-  await expect(debugInfoOf(path)).rejects.toMatchObject({
+  await expect(withFile(path, debugInfoOf)).rejects.toMatchObject({
     ...{ reason: 'bad-elf', message: expect.stringContaining('broken DWARF') },
   });
 });

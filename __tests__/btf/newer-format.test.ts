@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkBtf, checkPublishable } from '../../src/btf/check.ts';
-import { withFile } from '../../src/btf/elf.ts';
+import { withFile } from '../../src/btf/file.ts';
 import { loadBtf, readBtfAndBase } from '../../src/btf/load.ts';
 import { makePlain } from '../../src/btf/plain.ts';
 import { Btf } from '../../src/btf/reader.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { readObject } from '../../src/btf/core/object.ts';
 import { KernelTypes } from '../../src/btf/core/resolve.ts';
-import { withFile } from '../../src/btf/elf.ts';
+import { withFile } from '../../src/btf/file.ts';
 import { Btf } from '../../src/btf/reader.ts';
 import { judge } from '../../src/verifier/verdict.ts';
 import { KERNELS, PROGRAMS } from '../btf/core/cases.ts';

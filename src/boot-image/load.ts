@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { type ByteSource, isElf, readElf, withFile } from '../btf/elf.ts';
+import { type ByteSource, isElf, readElf } from '../btf/elf.ts';
+import { withFile } from '../btf/file.ts';
 import { MAX_BTF_BYTES, readBtfAndBase } from '../btf/load.ts';
 import { unpackBtf } from '../btf/tarball.ts';
 import { Failure } from '../failure.ts';

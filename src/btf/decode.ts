@@ -17,18 +17,33 @@ export interface StringSection {
   readonly base: { readonly from: number; readonly string: (offset: number) => string };
 }
 
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Buffer decodes short strings three times faster than TextDecoder; browsers have only that. */
+function readable(bytes: Uint8Array): Uint8Array {
+  if (typeof Buffer === 'undefined') return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+  if (typeof Buffer !== 'undefined' && Buffer.isBuffer(bytes)) {
+    return bytes.toString('utf8', start, end);
+  }
+  return utf8.decode(bytes.subarray(start, end));
+}
+
 /**
  * 32-bit words and strings of a file, of which there are a million to read. (No private methods: in
  * a bundle for an old Node they would take the fields with them into WeakMaps.)
  */
 export class WordReader {
-  readonly #bytes: Buffer;
+  readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #little: boolean;
   readonly #strings: StringSection;
 
   constructor(bytes: Uint8Array, byteOrder: 'little' | 'big', strings: StringSection) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = readable(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#little = byteOrder === 'little';
     this.#strings = strings;
@@ -47,7 +62,7 @@ export class WordReader {
       const end = base.from + bytes;
       throw badBtf(`string offset ${offset} is beyond the ${end} bytes of its strings`);
     }
-    return this.#bytes.toString('utf8', start + own, this.#bytes.indexOf(0, start + own));
+    return decodeUtf8(this.#bytes, start + own, this.#bytes.indexOf(0, start + own));
   }
 }
 

@@ -1,16 +1,14 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { Failure } from '../failure.ts';
 import { printable } from '../names.ts';
 import type { ByteOrder } from './format.ts';
 
-/** Bytes that are read where they are needed: a file of half a gigabyte stays on the disk. */
-export interface ByteSource {
-  /** How a message names it. */
+/** Bytes that are read when they are needed: a file of half a gigabyte stays on the disk. */
+export interface ByteSource<Bytes extends Uint8Array = Buffer> {
+  /** Its name in messages. */
   readonly name: string;
   readonly size: number;
-  /** Exactly these bytes; whoever asks has compared with `size`. */
-  read(offset: number, length: number): Promise<Buffer>;
+  /** Exactly these bytes; the caller has compared them with `size`. */
+  read(offset: number, length: number): Promise<Bytes>;
 }
 
 export interface Section {
@@ -41,58 +39,26 @@ const SECTION_SIZE = 64;
 /** A kernel has about 80; one object per function a few thousand. */
 const MAX_SECTIONS = 100_000;
 
-export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const read = async (offset: number, length: number) => buffer.subarray(offset, offset + length);
-  return { name, size: buffer.length, read };
-}
-
-/** Opens a file for `use` and closes it after. A folder, or what is not there, is `not-found`. */
-export async function withFile<Result>(
-  path: string,
-  use: (source: ByteSource) => Promise<Result>,
-): Promise<Result> {
-  let file: FileHandle;
-  try {
-    // Without O_NONBLOCK a named pipe would wait for its writer.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    throw new Failure('not-found', `Cannot read ${path}.`, 'Is the path right?', error);
-  }
-  try {
-    const facts = await file.stat();
-    if (!facts.isFile()) throw new Failure('not-found', `${path} is not a regular file.`);
-    return await use(fileSource(path, file, facts.size));
-  } finally {
-    await file.close();
-  }
-}
-
-function fileSource(name: string, file: FileHandle, size: number): ByteSource {
+export function bytesSource<Bytes extends Uint8Array>(
+  name: string,
+  bytes: Bytes,
+): ByteSource<Bytes> {
   return {
     name,
-    size,
-    read: async (offset, length) => {
-      const buffer = Buffer.alloc(length);
-      for (let done = 0; done < length; ) {
-        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
-        if (bytesRead === 0) throw new Failure('bad-elf', `${name} shrank while it was read.`);
-        done += bytesRead;
-      }
-      return buffer;
-    },
+    size: bytes.length,
+    read: async (offset, length) => bytes.subarray(offset, offset + length) as Bytes,
   };
 }
 
-export async function isElf(source: ByteSource): Promise<boolean> {
-  return source.size >= 4 && (await source.read(0, 4)).toString('latin1') === '\x7fELF';
+export async function isElf(source: ByteSource<Uint8Array>): Promise<boolean> {
+  return source.size >= 4 && latin1(await source.read(0, 4)) === '\x7fELF';
 }
 
 /**
  * Reads the header and the table of sections of a 64-bit ELF file, either byte order (System V ABI,
  * chapter 4). Throws `bad-elf` for anything else, and where a table or section leaves the file.
  */
-export async function readElf(source: ByteSource): Promise<Elf> {
+export async function readElf(source: ByteSource<Uint8Array>): Promise<Elf> {
   const bad = (what: string) => new Failure('bad-elf', `${source.name} ${what}.`);
   if (!(await isElf(source))) throw bad('is not an ELF file');
   if (source.size < HEADER_SIZE) throw bad('ends within its ELF header');
@@ -133,7 +99,7 @@ export async function readElf(source: ByteSource): Promise<Elf> {
     const end = names.indexOf(0, nameOffset);
     if (nameOffset >= names.length || end < 0)
       throw bad(`has no name for section ${section.index}`);
-    return { ...section, name: names.toString('latin1', nameOffset, end) };
+    return { ...section, name: latin1(names.subarray(nameOffset, end)) };
   });
   return { byteOrder, machine, sections };
 }
@@ -146,12 +112,12 @@ export function findSection(elf: Elf, name: string): Section | undefined {
 }
 
 /** The bytes of a section; `bad-elf` when it is larger than `limit`. */
-export async function readSectionBytes(
-  source: ByteSource,
+export async function readSectionBytes<Bytes extends Uint8Array>(
+  source: ByteSource<Bytes>,
   section: Omit<Section, 'name'> & { readonly name?: string },
   limit: number,
-): Promise<Buffer> {
-  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
+): Promise<Bytes> {
+  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return source.read(0, 0);
   if (section.size > limit) {
     const which = printable(section.name ?? `${section.index}`);
     const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
@@ -181,21 +147,19 @@ export interface DebugInfo {
 const SHF_COMPRESSED = 0x800;
 
 /** The size of the DWARF of a file, 0 where it has none. Throws `bad-elf`, and `not-found`. */
-export function debugInfoOf(path: string): Promise<DebugInfo> {
-  return withFile(path, async (source) => {
-    const elf = await readElf(source);
-    const section = findDwarf(elf);
-    if (section === undefined) return { size: 0, compressed: false };
-    const gnu = section.name === '.zdebug_info';
-    if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
-      return { size: section.size, compressed: false };
-    }
-    // Elf64_Chdr; before there was one, GNU's "ZLIB" and the size in network order.
-    const header = await source.read(section.offset, Math.min(section.size, 16));
-    if (header.length < 16) throw new Failure('bad-elf', `${source.name} has broken DWARF.`);
-    const size = gnu ? fieldsOf(header, 'big').u64(4) : fieldsOf(header, elf.byteOrder).u64(8);
-    return { size, compressed: true };
-  });
+export async function debugInfoOf(source: ByteSource<Uint8Array>): Promise<DebugInfo> {
+  const elf = await readElf(source);
+  const section = findDwarf(elf);
+  if (section === undefined) return { size: 0, compressed: false };
+  const gnu = section.name === '.zdebug_info';
+  if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
+    return { size: section.size, compressed: false };
+  }
+  // Elf64_Chdr; before there was one, GNU's "ZLIB" and the size in network order.
+  const header = await source.read(section.offset, Math.min(section.size, 16));
+  if (header.length < 16) throw new Failure('bad-elf', `${source.name} has broken DWARF.`);
+  const size = gnu ? fieldsOf(header, 'big').u64(4) : fieldsOf(header, elf.byteOrder).u64(8);
+  return { size, compressed: true };
 }
 
 /** What a reader of the DWARF must know: zstd, or dwz's supplementary files. */
@@ -204,17 +168,15 @@ export type DwarfForm = 'zstd' | 'dwz' | 'plain';
 /** ELFCOMPRESS_ZSTD of the ELF specification. */
 const COMPRESSED_BY_ZSTD = 2;
 
-export function dwarfFormOf(path: string): Promise<DwarfForm> {
-  return withFile(path, async (source) => {
-    const elf = await readElf(source);
-    const section = findDwarf(elf);
-    if (section && (section.flags & SHF_COMPRESSED) !== 0) {
-      const header = await source.read(section.offset, Math.min(section.size, 4));
-      const type = header.length === 4 ? fieldsOf(header, elf.byteOrder).u32(0) : 0;
-      if (type === COMPRESSED_BY_ZSTD) return 'zstd';
-    }
-    return findSection(elf, '.gnu_debugaltlink') ? 'dwz' : 'plain';
-  });
+export async function dwarfFormOf(source: ByteSource<Uint8Array>): Promise<DwarfForm> {
+  const elf = await readElf(source);
+  const section = findDwarf(elf);
+  if (section && (section.flags & SHF_COMPRESSED) !== 0) {
+    const header = await source.read(section.offset, Math.min(section.size, 4));
+    const type = header.length === 4 ? fieldsOf(header, elf.byteOrder).u32(0) : 0;
+    if (type === COMPRESSED_BY_ZSTD) return 'zstd';
+  }
+  return findSection(elf, '.gnu_debugaltlink') ? 'dwz' : 'plain';
 }
 
 function readSection(fields: Fields, index: number) {
@@ -224,13 +186,13 @@ function readSection(fields: Fields, index: number) {
   };
 }
 
-function within(source: ByteSource, offset: number, length: number): boolean {
+function within(source: ByteSource<Uint8Array>, offset: number, length: number): boolean {
   return offset <= source.size && length <= source.size - offset;
 }
 
 type Fields = Record<'u16' | 'u32' | 'u64', (offset: number) => number>;
 
-function fieldsOf(bytes: Buffer, byteOrder: ByteOrder): Fields {
+function fieldsOf(bytes: Uint8Array, byteOrder: ByteOrder): Fields {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = byteOrder === 'little';
   return {
@@ -239,4 +201,9 @@ function fieldsOf(bytes: Buffer, byteOrder: ByteOrder): Fields {
     // Beyond 2^53 it loses digits, but is then beyond any file as well.
     u64: (offset) => Number(view.getBigUint64(offset, little)),
   };
+}
+
+/** Text of one byte a character; browsers have no Buffer to do it. */
+function latin1(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 }

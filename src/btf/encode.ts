@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import { Failure, isSystemError } from '../failure.ts';
 import { printable } from '../names.ts';
 import type { Programs } from '../platform/programs.ts';
-import { type DwarfForm, dwarfFormOf, hasDwarf, readElf, withFile } from './elf.ts';
+import { type DwarfForm, dwarfFormOf, hasDwarf, readElf } from './elf.ts';
+import { withFile } from './file.ts';
 
 /** A pahole and how it is called: what toolchain/ hands over. */
 export interface EncoderProgram {
@@ -97,7 +98,7 @@ async function refused(
   said: string,
 ): Promise<Failure> {
   if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
-    return unreadableDwarf(vmlinux, await dwarfFormOf(vmlinux), said);
+    return unreadableDwarf(vmlinux, await withFile(vmlinux, dwarfFormOf), said);
   }
   // pahole does not ask why a write came short; a mapped file on a full disk ends it with SIGBUS.
   if (status === 'SIGBUS' || /No space left on device|Could only write \d+ bytes/.test(said)) {

@@ -1,13 +1,6 @@
 import { Failure } from '../failure.ts';
-import {
-  type ByteSource,
-  type Elf,
-  findSection,
-  isElf,
-  readElf,
-  readSectionBytes,
-  withFile,
-} from './elf.ts';
+import { type ByteSource, type Elf, findSection, isElf, readElf, readSectionBytes } from './elf.ts';
+import { withFile } from './file.ts';
 import { checkNoLfsPointer } from './lfs.ts';
 
 /** Six times the largest kernel's; beyond it something is wrong, and memory would be. */

@@ -1,7 +1,7 @@
 import { pMapIterable } from 'p-map';
 import { type BpfObject, readObject } from '../btf/core/object.ts';
 import { KernelTypes } from '../btf/core/resolve.ts';
-import { withFile } from '../btf/elf.ts';
+import { withFile } from '../btf/file.ts';
 import { attachTargetOf } from '../btf/lookup/program-section.ts';
 import { Btf } from '../btf/reader.ts';
 import { asFailure, type Failure } from '../failure.ts';

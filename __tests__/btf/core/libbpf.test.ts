@@ -7,7 +7,7 @@ import { accessSize } from '../../../src/btf/core/instruction.ts';
 import { type BpfObject, readObject } from '../../../src/btf/core/object.ts';
 import { type RelocationResult, relocate } from '../../../src/btf/core/relocate.ts';
 import { KernelTypes } from '../../../src/btf/core/resolve.ts';
-import { withFile } from '../../../src/btf/elf.ts';
+import { withFile } from '../../../src/btf/file.ts';
 import { Btf } from '../../../src/btf/reader.ts';
 import { unpackBtf } from '../../../src/btf/tarball.ts';
 import { judge } from '../../../src/verifier/verdict.ts';

@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { readObject } from '../../../src/btf/core/object.ts';
 import { KernelTypes } from '../../../src/btf/core/resolve.ts';
-import { withFile } from '../../../src/btf/elf.ts';
+import { withFile } from '../../../src/btf/file.ts';
 import { loadBtf } from '../../../src/btf/load.ts';
 import { Btf } from '../../../src/btf/reader.ts';
 import { judge, type MissingDependency } from '../../../src/verifier/verdict.ts';

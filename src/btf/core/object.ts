@@ -55,7 +55,7 @@ const MAX_SECTION_BYTES = 64 * 1024 * 1024;
  * Reads an eBPF object: its types, CO-RE relocations and instructions. Throws `bad-elf` for what is
  * no eBPF object, and `bad-btf` where it has no BTF or a broken one.
  */
-export async function readObject(source: ByteSource): Promise<BpfObject> {
+export async function readObject(source: ByteSource<Uint8Array>): Promise<BpfObject> {
   const { name } = source;
   const elf = await readElf(source);
   if (elf.machine !== MACHINE) {
@@ -100,7 +100,7 @@ export async function readObject(source: ByteSource): Promise<BpfObject> {
 }
 
 async function readCode(
-  source: ByteSource,
+  source: ByteSource<Uint8Array>,
   elf: Elf,
   section: Section,
   symbols: readonly ElfSymbol[],

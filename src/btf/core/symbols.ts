@@ -29,7 +29,12 @@ const [STB_LOCAL, STB_WEAK] = [0, 2];
 const STV_DEFAULT = 0;
 const MAX_SECTION_BYTES = 64 * 1024 * 1024;
 
-export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonly ElfSymbol[]> {
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+export async function readSymbols(
+  source: ByteSource<Uint8Array>,
+  elf: Elf,
+): Promise<readonly ElfSymbol[]> {
   const table = elf.sections.find((section) => section.type === SHT_SYMTAB);
   const strings = table && elf.sections[table.link];
   if (table === undefined || strings === undefined) return [];
@@ -42,7 +47,7 @@ export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonl
     const start = Math.min(view.getUint32(at, little), names.length);
     const end = names.indexOf(0, start);
     return {
-      name: names.toString('utf8', start, end < 0 ? names.length : end),
+      name: utf8.decode(names.subarray(start, end < 0 ? names.length : end)),
       isFunction: (view.getUint8(at + 4) & 15) === STT_FUNC,
       isGlobal:
         view.getUint8(at + 4) >> 4 !== STB_LOCAL && (view.getUint8(at + 5) & 3) === STV_DEFAULT,
@@ -56,7 +61,7 @@ export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonl
 
 /** What a section refers to, by the offset in bytes. */
 export async function readReferences(
-  source: ByteSource,
+  source: ByteSource<Uint8Array>,
   elf: Elf,
   target: Section,
   symbols: readonly ElfSymbol[],

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { debugInfoOf } from '../../btf/elf.ts';
 import { encodeBtf } from '../../btf/encode.ts';
+import { withFile } from '../../btf/file.ts';
 import { Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { jobsThatFit, paholeMemory } from '../../toolchain/memory.ts';
@@ -37,7 +38,7 @@ export async function runPahole(
   base?: string,
 ): Promise<MadeBtf> {
   const { pahole, memory } = context;
-  const debugInfo = await debugInfoOf(vmlinux);
+  const debugInfo = await withFile(vmlinux, debugInfoOf);
   const need = paholeMemory(pahole.version, debugInfo, 1);
   const release = await memory.acquire(need, context.platform.interrupted);
   try {
