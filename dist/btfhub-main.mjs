@@ -42603,7 +42603,7 @@ var TypeCache = class {
   btf;
   #pointerSize;
   #decoded = /* @__PURE__ */ new Map();
-  /** eBPF's own pointers have 8 bytes; a kernel's as many as its `long`. */
+  /** An eBPF object's pointers have 8 bytes; a kernel's have the size of its `long`. */
   constructor(btf, pointerSize = pointerSizeOf(btf)) {
     this.btf = btf;
     this.#pointerSize = pointerSize;
@@ -91709,7 +91709,7 @@ function fieldsAreCompatible(local2, localId, target, targetId) {
     ours = local2.skipModifiers(ours.type);
     theirs = target.skipModifiers(theirs.type);
   }
-  throw new RelocationError("arrays lie too deep in each other");
+  throw new RelocationError("arrays are nested too deep");
 }
 function leavesAreCompatible(ours, theirs) {
   switch (ours.kind) {
@@ -91737,7 +91737,7 @@ function typesAreCompatible(local2, localId, target, targetId, levels = MAX_DEPT
     if (ours.kind === "FUNC_PROTO" && theirs.kind === "FUNC_PROTO") {
       if (ours.parameters.length !== theirs.parameters.length) return false;
       for (const [index2, parameter] of ours.parameters.entries()) {
-        if (levels <= 0) throw new RelocationError("functions lie too deep in each other");
+        if (levels <= 0) throw new RelocationError("functions are nested too deep");
         const ourId = local2.skipModifiers(parameter.type).id;
         const theirId = target.skipModifiers(theirs.parameters[index2]?.type ?? 0).id;
         if (!typesAreCompatible(local2, ourId, target, theirId, levels - 1)) return false;
@@ -91749,7 +91749,7 @@ function typesAreCompatible(local2, localId, target, targetId, levels = MAX_DEPT
     ours = local2.skipModifiers(ours.type);
     theirs = target.skipModifiers(theirs.type);
   }
-  throw new RelocationError("types lie too deep in each other");
+  throw new RelocationError("types are nested too deep");
 }
 function shapesAreCompatible(ours, theirs) {
   switch (ours.kind) {
@@ -91767,7 +91767,7 @@ function shapesAreCompatible(ours, theirs) {
   }
 }
 function typesMatch(local2, localId, target, targetId, behindPointer = false, levels = MAX_DEPTH) {
-  if (levels <= 0) throw new RelocationError("types lie too deep in each other");
+  if (levels <= 0) throw new RelocationError("types are nested too deep");
   let behind = behindPointer;
   let ours = local2.skipModifiers(localId);
   let theirs = target.skipModifiers(targetId);
@@ -91789,7 +91789,7 @@ function typesMatch(local2, localId, target, targetId, behindPointer = false, le
     ours = local2.skipModifiers(ours.type);
     theirs = target.skipModifiers(theirs.type);
   }
-  throw new RelocationError("types lie too deep in each other");
+  throw new RelocationError("types are nested too deep");
 }
 function leavesMatch(local2, ours, target, theirs, behind, levels) {
   switch (ours.kind) {
@@ -92014,7 +92014,14 @@ function keyOf({ section, index: index2 }) {
 }
 var INSTRUCTION_SIZE = 8;
 var CLASS = {
-  ...{ LD: 0, LDX: 1, ST: 2, STX: 3, ALU: 4, JMP: 5, JMP32: 6, ALU64: 7 }
+  LD: 0,
+  LDX: 1,
+  ST: 2,
+  STX: 3,
+  ALU: 4,
+  JMP: 5,
+  JMP32: 6,
+  ALU64: 7
 };
 var LOAD_IMMEDIATE_64 = 24;
 var REGISTER_OPERAND = 8;
@@ -92286,7 +92293,7 @@ function matchField(local2, target, root) {
 }
 function findMember(local2, wanted, target, owner, depth) {
   if (!isComposite(owner)) return "absent";
-  if (depth > MAX_SPEC_LENGTH) throw new RelocationError("structs lie too deep in each other");
+  if (depth > MAX_SPEC_LENGTH) throw new RelocationError("structs are nested too deep");
   for (const [index2, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
       const ours = local2.type(wanted.type).members[wanted.index]?.type ?? 0;
@@ -99418,14 +99425,14 @@ function endOf(types, id) {
 var Collection = class {
   types = [];
   #ids = /* @__PURE__ */ new Map();
-  /** Room for a type that is not known yet. */
+  /** An id for a type that is filled in later. */
   reserve() {
     return this.types.push({ kind: "VOID", id: 0, name: "" });
   }
   fill(id, type) {
     this.types[id - 1] = { ...type, id };
   }
-  /** A type whose references are ids of this collection; equal ones are one. */
+  /** Adds a type whose references are new ids. Equal types get one id. */
   intern(type) {
     const key = JSON.stringify(
       { ...type, id: 0 },

@@ -20,10 +20,13 @@ const archive = join(folder, 'archive');
 const objects = new Map<string, string>();
 
 const platform: Platform = {
-  ...{ env: { ...process.env, GITHUB_WORKSPACE: folder }, clock: systemClock, programs },
+  env: { ...process.env, GITHUB_WORKSPACE: folder },
+  clock: systemClock,
+  programs,
   interrupted: new AbortController().signal,
   http: { request: () => Promise.reject(new Error('check asks nobody')) },
-  ...{ stdout: { write: () => true }, stderr: { write: () => true } },
+  stdout: { write: () => true },
+  stderr: { write: () => true },
 };
 
 const ALL = { kernel: ['all'], arch: ['all'], release: ['all'] };

@@ -1,4 +1,4 @@
-/** Kernels in miniature: what pahole makes of these stands in for the BTF of a real one. */
+/** Sources of small kernels; pahole makes their BTF. */
 export const KERNELS: Readonly<Record<string, string>> = {
   base: `
     enum mode { OFF, ON = 5, LAST = -1 };
@@ -73,7 +73,7 @@ struct absent { int field; } CORE;
 const program = (body: string, more = '') =>
   `${HEAD}${more}\nSEC("raw_tp/x") int program(struct task *t) {\n${body}\nreturn 0; }\n`;
 
-/** eBPF programs that ask in every way that CO-RE has. */
+/** eBPF programs with every kind of CO-RE relocation. */
 export const PROGRAMS: Readonly<Record<string, string>> = {
   fields: program(`
     out += BPF_CORE_READ(t, pid) + BPF_CORE_READ(t, state) + BPF_CORE_READ(t, parent, parent, pid);
@@ -106,7 +106,7 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
   types: program(`
     out += bpf_core_type_id_local(struct inner) + bpf_core_type_id_kernel(struct task);
     out += bpf_core_type_id_kernel(struct absent);`),
-  // Debian 12's clang cannot ask this yet: the test turns what it writes into it.
+  // Debian 12's clang cannot write type_matches; the test changes type_exists into it.
   matches: program(`
     out += bpf_core_type_exists(struct inner) + bpf_core_type_exists(struct list);
     out += bpf_core_type_exists(enum mode) + bpf_core_type_exists(callback) + bpf_core_type_exists(counter);

@@ -153,12 +153,13 @@ test.each([
 ] as const)('%s of a type that leads to itself is refused', (kind, row, message) => {
   const relocation = { section: 'x', index: 0, offset: 0, type: 2, access: '0:0', kind };
   const object = {
-    ...{
-      name: 'x',
-      types: new TypeCache(new Btf(assemble([INT, row])), 8),
-      relocations: [relocation],
-    },
-    ...{ code: [], constants: new Map(), ksyms: [], structOps: [] },
+    name: 'x',
+    types: new TypeCache(new Btf(assemble([INT, row])), 8),
+    relocations: [relocation],
+    code: [],
+    constants: new Map(),
+    ksyms: [],
+    structOps: [],
   };
   expect(() => combineObjects([object])).toThrow(message);
 });

@@ -10,12 +10,11 @@ import { isComposite, RelocationError, type TypeCache } from './types.ts';
 const [MACHINE, RELOCATABLE] = [247, 1];
 
 /**
- * One eBPF object without programs that asks a kernel all that these objects ask, and nothing twice.
- * For `bpftool gen min_core_btf` it is as good as all of them: that keeps what any relocation finds.
- * It looks through a kernel's types once for each type that each object asks for, and most objects
- * ask for the same few.
+ * One eBPF object without programs that has each different CO-RE relocation of these objects once.
+ * `bpftool gen min_core_btf` makes the same BTF from it as from all of them, and faster: it searches a
+ * kernel's types for each relocation of each object, and most objects ask for the same few types.
  *
- * Its byte order is that of the first. Throws `bad-btf` for types that cannot be.
+ * Its byte order is that of the first object. Throws `bad-btf` for types that contain themselves.
  */
 export function combineObjects(objects: readonly BpfObject[]): Buffer {
   const order = objects[0]?.types.btf.byteOrder ?? 'little';
@@ -43,9 +42,9 @@ export function combineObjects(objects: readonly BpfObject[]): Buffer {
 type Question = Pick<Relocation, 'type' | 'access' | 'kind'>;
 
 /**
- * Whether libbpf follows pointers to find the answer. The way to a field is within one struct, and an
- * enumerator within its enum (bpf_core_parse_spec); of types their kind and name count, but for those
- * that are made of others (bpf_core_types_are_compat), and when they are to match member by member.
+ * Whether libbpf looks at the types behind pointers. For a field or an enumerator it does not: both are
+ * within one type (bpf_core_parse_spec). For a type, kind and name are enough, unless the type consists
+ * of others (bpf_core_types_are_compat) or must match member by member (bpf_core_types_match).
  */
 function seesBehindPointers(types: TypeCache, { kind, type }: Relocation): boolean {
   switch (kind) {
@@ -61,7 +60,7 @@ function seesBehindPointers(types: TypeCache, { kind, type }: Relocation): boole
   }
 }
 
-/** The type behind typedefs and modifiers. Throws `bad-btf` when they lead nowhere. */
+/** The type behind typedefs and modifiers. Throws `bad-btf` when they form a circle. */
 function endOf(types: TypeCache, id: TypeId): BtfType {
   try {
     return types.skipModifiers(id);
@@ -70,12 +69,12 @@ function endOf(types: TypeCache, id: TypeId): BtfType {
   }
 }
 
-/** Types on the way into a file, with the ids that they have there. */
+/** The types of the new file, with their new ids. */
 class Collection {
   readonly types: BtfType[] = [];
   readonly #ids = new Map<string, TypeId>();
 
-  /** Room for a type that is not known yet. */
+  /** An id for a type that is filled in later. */
   reserve(): TypeId {
     return this.types.push({ kind: 'VOID', id: 0, name: '' });
   }
@@ -84,7 +83,7 @@ class Collection {
     this.types[id - 1] = { ...type, id };
   }
 
-  /** A type whose references are ids of this collection; equal ones are one. */
+  /** Adds a type whose references are new ids. Equal types get one id. */
   intern(type: BtfType): TypeId {
     const key = JSON.stringify({ ...type, id: 0 }, (_, value) =>
       typeof value === 'bigint' ? `${value}` : value,
@@ -98,7 +97,7 @@ class Collection {
   }
 }
 
-/** Copies types as far as their values go. What pointers point to is left out, so there are no circles. */
+/** Copies types without what pointers point to; so there are no circles. */
 class ByValue {
   readonly #types: TypeCache;
   readonly #collection: Collection;
@@ -122,7 +121,7 @@ class ByValue {
   }
 }
 
-/** Copies types with all that they lead to. */
+/** Copies types with all types that they refer to. */
 class Whole {
   readonly #types: TypeCache;
   readonly #collection: Collection;
@@ -151,10 +150,10 @@ class Whole {
   }
 }
 
-/** Bytes of a header with a place for the CO-RE relocations, and of one relocation. */
+/** Bytes of a header that has CO-RE relocations, and of one relocation. */
 const [HEADER_SIZE, RECORD_SIZE] = [32, 16];
 
-/** A `.BTF.ext` section with CO-RE relocations alone (Documentation/bpf/btf.rst), all of one section of code. */
+/** A `.BTF.ext` section that has only CO-RE relocations, all for one section (Documentation/bpf/btf.rst). */
 function writeExt(questions: readonly Question[], strings: StringTable, order: ByteOrder): Buffer {
   const records = questions.flatMap(({ type, access, kind }) => [
     ...[0, type, strings.offsetOf(access), RELOCATION_KINDS.indexOf(kind)],

@@ -8,12 +8,13 @@ import {
   type TypeCache,
 } from './types.ts';
 
-/** How deep types may lie in each other before libbpf gives up. */
+/** The deepest nesting of types that libbpf follows. */
 const MAX_DEPTH = 32;
 
 /**
- * Whether a field of the local type can stand for one of the target's (bpf_core_fields_are_compat):
- * sizes, signs and what pointers point to do not matter; kinds do, and the names of enums.
+ * Whether a field of the object's type is compatible with one of the kernel's
+ * (bpf_core_fields_are_compat): kinds and the names of enums must agree; sizes, signs and what
+ * pointers point to need not.
  */
 export function fieldsAreCompatible(
   local: TypeCache,
@@ -30,7 +31,7 @@ export function fieldsAreCompatible(
     ours = local.skipModifiers(ours.type);
     theirs = target.skipModifiers(theirs.type);
   }
-  throw new RelocationError('arrays lie too deep in each other');
+  throw new RelocationError('arrays are nested too deep');
 }
 
 function leavesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
@@ -52,8 +53,8 @@ function leavesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
 }
 
 /**
- * Whether two types whose names agree are of one shape (bpf_core_types_are_compat): what structs
- * consist of does not matter, the number of a function's arguments does.
+ * Whether two types of one name are compatible (bpf_core_types_are_compat): kinds and the number of a
+ * function's parameters must agree; the members of structs need not.
  */
 export function typesAreCompatible(
   local: TypeCache,
@@ -70,7 +71,7 @@ export function typesAreCompatible(
     if (ours.kind === 'FUNC_PROTO' && theirs.kind === 'FUNC_PROTO') {
       if (ours.parameters.length !== theirs.parameters.length) return false;
       for (const [index, parameter] of ours.parameters.entries()) {
-        if (levels <= 0) throw new RelocationError('functions lie too deep in each other');
+        if (levels <= 0) throw new RelocationError('functions are nested too deep');
         const ourId = local.skipModifiers(parameter.type).id;
         const theirId = target.skipModifiers(theirs.parameters[index]?.type ?? 0).id;
         if (!typesAreCompatible(local, ourId, target, theirId, levels - 1)) return false;
@@ -82,7 +83,7 @@ export function typesAreCompatible(
     ours = local.skipModifiers(ours.type);
     theirs = target.skipModifiers(theirs.type);
   }
-  throw new RelocationError('types lie too deep in each other');
+  throw new RelocationError('types are nested too deep');
 }
 
 function shapesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
@@ -102,8 +103,8 @@ function shapesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
 }
 
 /**
- * Whether the target's type has all that the local one has (bpf_core_types_match): members by name
- * and type, enumerators by name, integers in size and sign; behind a pointer only names and kinds.
+ * Whether the kernel's type has all that the object's has (bpf_core_types_match): members by name and
+ * type, enumerators by name, integers by size and sign; behind a pointer only names and kinds.
  */
 export function typesMatch(
   local: TypeCache,
@@ -113,7 +114,7 @@ export function typesMatch(
   behindPointer = false,
   levels = MAX_DEPTH,
 ): boolean {
-  if (levels <= 0) throw new RelocationError('types lie too deep in each other');
+  if (levels <= 0) throw new RelocationError('types are nested too deep');
   let behind = behindPointer;
   let ours = local.skipModifiers(localId);
   let theirs = target.skipModifiers(targetId);
@@ -135,7 +136,7 @@ export function typesMatch(
     ours = local.skipModifiers(ours.type);
     theirs = target.skipModifiers(theirs.type);
   }
-  throw new RelocationError('types lie too deep in each other');
+  throw new RelocationError('types are nested too deep');
 }
 
 function leavesMatch(

@@ -5,9 +5,9 @@ export interface Instruction {
   readonly code: number;
   readonly destination: number;
   readonly source: number;
-  /** With sign. */
+  /** Signed. */
   readonly offset: number;
-  /** With sign. */
+  /** Signed. */
   readonly immediate: number;
 }
 
@@ -17,7 +17,7 @@ export interface CodeAddress {
   readonly index: number;
 }
 
-/** An address as one string, to be a key of a set or map. */
+/** An address as one string: a key for sets and maps. */
 export function keyOf({ section, index }: CodeAddress): string {
   return `${section}:${index}`;
 }
@@ -26,7 +26,14 @@ export const INSTRUCTION_SIZE = 8;
 
 /** The lowest three bits of the code. */
 export const CLASS = {
-  ...{ LD: 0, LDX: 1, ST: 2, STX: 3, ALU: 4, JMP: 5, JMP32: 6, ALU64: 7 },
+  LD: 0,
+  LDX: 1,
+  ST: 2,
+  STX: 3,
+  ALU: 4,
+  JMP: 5,
+  JMP32: 6,
+  ALU64: 7,
 } as const;
 /** `r = <64 bits>`, in two instructions. */
 export const LOAD_IMMEDIATE_64 = 0x18;
@@ -57,12 +64,12 @@ export function decodeInstructions(bytes: Uint8Array, byteOrder: ByteOrder): Ins
 const SIZES: Readonly<Record<number, number>> = { 0: 4, 8: 2, 16: 1, 24: 8 };
 const SIZE_BITS = 0x18;
 
-/** Bytes that a load or store moves. */
+/** Bytes that a load or store accesses. */
 export function accessSize({ code }: Instruction): number {
   return SIZES[code & SIZE_BITS] ?? 0;
 }
 
-/** The same load or store with another width, or undefined where there is no such instruction. */
+/** The same load or store with another size; undefined where there is no such instruction. */
 export function withAccessSize(instruction: Instruction, size: number): Instruction | undefined {
   const bits = Object.entries(SIZES).find(([, bytes]) => bytes === size)?.[0];
   if (bits === undefined) return undefined;

@@ -15,8 +15,8 @@ import { RelocationError, type TypeCache } from './types.ts';
 type Resolved = Extract<Resolution, { status: 'value' }>;
 
 /**
- * Puts the value of a relocation into its instruction (bpf_core_patch_insn): the one at `index`, and
- * the next one for a constant of 64 bits. Returns what cannot be done, in which case nothing changed.
+ * Writes the value of a relocation into the instruction at `index` (bpf_core_patch_insn), and into the
+ * next one for a 64-bit constant. Returns the result: where it is no value, nothing is changed.
  */
 export function patch(
   instructions: Instruction[],
@@ -57,7 +57,7 @@ export function patch(
   }
 }
 
-/** What the compiler wrote must be what the object's own types give, or something else is broken. */
+/** Throws when the compiler's number differs from what the object's own types give. */
 function requireOriginal({ original }: Resolved, found: bigint): void {
   const expected = original.value;
   if (original.validate && BigInt.asUintN(64, found) !== expected) {
@@ -65,7 +65,7 @@ function requireOriginal({ original }: Resolved, found: bigint): void {
   }
 }
 
-/** A load or store with the new offset and width; undefined where that would read a wrong value. */
+/** The load or store with the new offset and size; undefined where it would read a wrong value. */
 function patchAccess(
   instruction: Instruction,
   resolved: Resolved,
@@ -91,7 +91,7 @@ function patchAccess(
   return resized;
 }
 
-/** Pointers and integers without sign keep their value when they are read in another width. */
+/** Pointers and unsigned integers keep their value when they are read with another size. */
 function canWiden(before: BtfType, after: BtfType): boolean {
   if (before.kind === 'PTR' && after.kind === 'PTR') return true;
   const unsigned = (type: BtfType) => type.kind === 'INT' && type.encoding !== 'SIGNED';

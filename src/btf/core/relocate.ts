@@ -4,7 +4,7 @@ import type { BpfObject, CodeSection } from './object.ts';
 import { patch } from './patch.ts';
 import { type KernelTypes, type Resolution, resolver } from './resolve.ts';
 
-/** What became of one relocation. */
+/** The result of one relocation. */
 export interface RelocationResult {
   readonly relocation: Relocation;
   readonly address: CodeAddress;
@@ -12,7 +12,7 @@ export interface RelocationResult {
 }
 
 export interface RelocatedObject {
-  /** The object's instructions with the kernel's numbers in them, by section number. */
+  /** The object's code with the kernel's values in it, by section number. */
   readonly code: ReadonlyMap<number, CodeSection>;
   readonly results: readonly RelocationResult[];
 }
@@ -28,7 +28,7 @@ export function relocate(object: BpfObject, kernel: KernelTypes): RelocatedObjec
     const code = sections.get(relocation.section);
     if (code === undefined) continue;
     const index = relocation.offset / INSTRUCTION_SIZE;
-    // What the linker left of a function that another one replaced belongs to none.
+    // Code of a function that the linker replaced belongs to no function.
     if (!code.functions.some(({ start, end }) => start <= index && index < end)) continue;
     const resolved = resolve(relocation);
     const resolution =

@@ -185,7 +185,7 @@ function findMember(
   depth: number,
 ): MatchedMember | 'absent' | { readonly otherType: TypeId } {
   if (!isComposite(owner)) return 'absent';
-  if (depth > MAX_SPEC_LENGTH) throw new RelocationError('structs lie too deep in each other');
+  if (depth > MAX_SPEC_LENGTH) throw new RelocationError('structs are nested too deep');
   for (const [index, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
       const ours = (local.type(wanted.type) as Composite).members[wanted.index]?.type ?? 0;

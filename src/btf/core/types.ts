@@ -1,21 +1,21 @@
 import type { BtfType, TypeId } from '../format.ts';
 import { type Btf, pointerSizeOf } from '../reader.ts';
 
-/** Why libbpf gives up on the whole object, rather than on one instruction of it. */
+/** A problem for which libbpf refuses the whole object, not only one instruction. */
 export class RelocationError extends Error {
   override readonly name = 'Refusal';
 }
 
-/** Longest way through typedefs, modifiers and arrays; libbpf's MAX_RESOLVE_DEPTH. */
+/** libbpf's MAX_RESOLVE_DEPTH: the longest chain of typedefs, modifiers and arrays. */
 const MAX_RESOLVE_DEPTH = 32;
 
-/** BTF as CO-RE looks at it: what was decoded once is kept, for the same few types are asked for over and over. */
+/** The types of a BTF file, each decoded once: CO-RE asks for the same few types many times. */
 export class TypeCache {
   readonly btf: Btf;
   readonly #pointerSize: number;
   readonly #decoded = new Map<TypeId, BtfType>();
 
-  /** eBPF's own pointers have 8 bytes; a kernel's as many as its `long`. */
+  /** An eBPF object's pointers have 8 bytes; a kernel's have the size of its `long`. */
   constructor(btf: Btf, pointerSize: number = pointerSizeOf(btf)) {
     this.btf = btf;
     this.#pointerSize = pointerSize;
@@ -83,8 +83,8 @@ export class TypeCache {
 }
 
 /**
- * A name without its flavour: `task_struct___old` is another view of `task_struct`. What follows the
- * last `___` between two other characters does not count (bpf_core_essential_name_len).
+ * A name without its flavour: `task_struct___old` stands for `task_struct`. The flavour begins at the
+ * last `___` that has another character on both sides (bpf_core_essential_name_len).
  */
 export function essentialName(name: string): string {
   for (let at = name.length - 5; at >= 0; at--) {
@@ -95,7 +95,7 @@ export function essentialName(name: string): string {
   return name;
 }
 
-/** Kinds that CO-RE takes for one another: the same, and enums of either width. */
+/** Whether CO-RE treats the kinds as equal: the same kind, or enums of either size. */
 export function sameKind(left: BtfType, right: BtfType): boolean {
   return left.kind === right.kind || (isEnum(left) && isEnum(right));
 }

@@ -3,17 +3,17 @@ import type { BtfMember, BtfType, TypeId } from '../format.ts';
 import { type CoreSpec, familyOf } from './spec.ts';
 import { isComposite, isEnum, RelocationError } from './types.ts';
 
-/** What a relocation comes to, for one type. */
+/** The value of a relocation for one type. */
 export interface RelocationValue {
-  /** As 64 bits without sign. */
+  /** Unsigned, 64 bits. */
   readonly value: bigint;
-  /** Whether the instruction must hold the value of the object's own type before it is relocated. */
+  /** Whether the instruction must hold the value of the object's own type before relocation. */
   readonly validate: boolean;
-  /** What a load or store at that offset moves; absent where the width of an access does not change. */
+  /** What a load or store at that offset accesses; absent where its size does not change. */
   readonly access?: { readonly size: number; readonly type: TypeId };
 }
 
-/** The number that a relocation stands for, or undefined where it has none (bpf_core_calc_relo). */
+/** The value of a relocation, or undefined where it has none (bpf_core_calc_relo). */
 export function evaluate(
   kind: RelocationKind,
   spec: CoreSpec | undefined,
@@ -34,11 +34,11 @@ function plain(value: number, validate = true): RelocationValue {
   return { value: BigInt(value), validate };
 }
 
-/** Where a type is not found, its size and its id are 0: the program is to ask for that. */
+/** The size and the id of a type that is not found are 0; the program can ask for that. */
 function typeValue(kind: RelocationKind, spec: CoreSpec | undefined): RelocationValue {
   if (spec === undefined) return plain(0);
   if (kind === 'type_size') return plain(spec.types.sizeOf(spec.root));
-  // Linkers renumber types and leave the instruction as it was.
+  // Linkers change type ids and do not change the instruction.
   if (kind === 'target_type_id') return plain(spec.root, false);
   return plain(1);
 }
@@ -48,7 +48,7 @@ function enumeratorValue(spec: CoreSpec): RelocationValue {
   const type = spec.types.type(step?.type ?? 0);
   const value = isEnum(type) ? type.values[step?.index ?? 0]?.value : undefined;
   if (value === undefined) throw new RelocationError('an enumerator is not there');
-  // Values of 32 bits count with their sign, whatever the enum says of itself.
+  // libbpf reads 32-bit values as signed, also those of unsigned enums.
   const wide = typeof value === 'bigint' ? value : BigInt(value | 0);
   return { value: BigInt.asUintN(64, wide), validate: true };
 }
@@ -69,7 +69,7 @@ function fieldValue(kind: RelocationKind, spec: CoreSpec): RelocationValue {
   const size = place?.size ?? types.sizeOf(type.id);
   const offset = place?.offset ?? Math.floor(bitOffset / 8);
   const bits = place === undefined ? size * 8 : member.bitfieldSize;
-  // A compiler may load a bit-field in another way than we would.
+  // A compiler may load a bit-field with another offset and size.
   const validate = place === undefined;
   switch (kind) {
     case 'byte_off':
