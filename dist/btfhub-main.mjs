@@ -82677,9 +82677,10 @@ async function readRepomd(chunks, origin) {
     );
   }
   return {
-    ...{ location, checksum: checksum2 },
-    ...isCount(size2) ? { size: size2 } : {},
-    ...isCount(openSize) ? { openSize } : {}
+    location,
+    checksum: checksum2,
+    size: isCount(size2) ? size2 : void 0,
+    openSize: isCount(openSize) ? openSize : void 0
   };
 }
 function isCount(value) {
@@ -82805,7 +82806,7 @@ function isCount2(value) {
 }
 
 // src/rpmmd/repository.ts
-var LARGEST = { served: 128 * 1024 * 1024, xml: 512 * 1024 * 1024 };
+var LARGEST = { served: 128 * 1024 * 1024, xml: 256 * 1024 * 1024 };
 var MID_UPDATE = "The mirror may be in the middle of an update: try again later, or another --mirror.";
 var CachedPrimary = object({
   total: number(),
@@ -90271,10 +90272,10 @@ import { join as join19 } from "node:path";
 // src/rpmmd/cache.ts
 import { readFile as readFile7 } from "node:fs/promises";
 import { join as join18 } from "node:path";
-var SCHEMA = 1;
+var SCHEMA = 2;
 var noCache = { read: async () => void 0, write: async () => {
 } };
-function folderCache(folder2, complain) {
+function folderCache(folder2, warn) {
   let writable = true;
   const fileOf2 = (key) => join18(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
@@ -90291,7 +90292,7 @@ function folderCache(folder2, complain) {
         await replaceFile(file, JSON.stringify({ key, value }));
       } catch (error2) {
         writable = false;
-        complain(`The metadata cache in ${folder2} cannot be written: ${describe(error2)}.`);
+        warn(`The metadata cache in ${folder2} cannot be written: ${describe(error2)}.`);
       }
     }
   };

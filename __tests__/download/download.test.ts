@@ -3,7 +3,7 @@ import type { MirrorPool } from '../../src/download/mirrors.ts';
 import { Failure } from '../../src/failure.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { bytes, mirrorField, readAll } from './conditions.ts';
-import type { Misdeed } from './fault-server.ts';
+import type { Fault } from './fault-server.ts';
 
 const FILE = bytes(500_003);
 const WINDOW = 256 * 1024; // segments of 4 to 32 KiB
@@ -23,10 +23,10 @@ async function fetched(pool: MirrorPool, options: DownloadOptions = {}) {
   return { exact, servedBy: [...one.servedBy] };
 }
 
-const nth = (which: number, misdeed: Misdeed) => (_: unknown, at: number) =>
-  at === which ? misdeed : ({ kind: 'none' } as const);
+const nth = (which: number, fault: Fault) => (_: unknown, at: number) =>
+  at === which ? fault : ({ kind: 'none' } as const);
 
-const FAULTS: readonly Misdeed[] = [
+const FAULTS: readonly Fault[] = [
   { kind: 'status', status: 500 },
   { kind: 'status', status: 503, retryAfter: '1' },
   { kind: 'status', status: 429, retryAfter: '3' },
@@ -38,7 +38,7 @@ const FAULTS: readonly Misdeed[] = [
   { kind: 'reset', after: 3000 },
   { kind: 'short', by: 1000 },
   { kind: 'long', by: 1000 },
-  { kind: 'elsewhere' },
+  { kind: 'wrong-range' },
   { kind: 'other-size' },
   { kind: 'other-etag' },
   { kind: 'other-date' },
@@ -49,7 +49,7 @@ const FAULTS: readonly Misdeed[] = [
   { kind: 'gzipped' },
 ];
 
-const titled = FAULTS.map((misdeed) => [JSON.stringify(misdeed), misdeed] as const);
+const titled = FAULTS.map((fault) => [JSON.stringify(fault), fault] as const);
 
 describe('one mirror', () => {
   test('delivers the exact bytes in segments', async () => {
@@ -59,21 +59,21 @@ describe('one mirror', () => {
     expect(field.servers[0]?.mostAtOnce()).toBe(4);
   });
 
-  test.each(titled)('delivers the exact bytes in spite of %s', async (_, misdeed) => {
-    const pool = await field.mirrors([{ misdeed: nth(5, misdeed) }]);
+  test.each(titled)('delivers the exact bytes in spite of %s', async (_, fault) => {
+    const pool = await field.mirrors([{ fault: nth(5, fault) }]);
     expect((await fetched(pool)).exact).toBe(true);
   });
 
   const harmless = titled.filter(([, { kind }]) => !['other-etag', 'other-date'].includes(kind));
-  test.each(harmless)('delivers the exact bytes when it begins with %s', async (_, misdeed) => {
-    const pool = await field.mirrors([{ misdeed: nth(0, misdeed) }]);
+  test.each(harmless)('delivers the exact bytes when it begins with %s', async (_, fault) => {
+    const pool = await field.mirrors([{ fault: nth(0, fault) }]);
     expect((await fetched(pool)).exact).toBe(true);
   });
 
   test.each(['other-etag', 'other-date'] as const)(
     'that changes the file after its first bytes were delivered is a failure by name: %s',
     async (kind) => {
-      const pool = await field.mirrors([{ misdeed: nth(0, { kind }) }]);
+      const pool = await field.mirrors([{ fault: nth(0, { kind }) }]);
       await expect(fetched(pool)).rejects.toMatchObject({
         reason: 'network',
         message: expect.stringContaining('the file changed while it was read'),
@@ -87,18 +87,18 @@ describe('one mirror', () => {
     expect(field.servers[0]?.asked.filter(({ range }) => range === undefined).length).toBe(1);
   });
 
-  test.each<Misdeed>([
+  test.each<Fault>([
     { kind: 'reset', after: 300_000 },
     { kind: 'stall', after: 300_000 },
     { kind: 'short', by: 1000 },
-  ])('without ranges that breaks is read on by skipping: $kind', async (misdeed) => {
+  ])('without ranges that breaks is read on by skipping: $kind', async (fault) => {
     let streams = 0;
     const pool = await field.mirrors([
       {
         ranges: false,
-        misdeed: ({ range }) => {
+        fault: ({ range }) => {
           streams += range === undefined ? 1 : 0;
-          return range === undefined && streams === 1 ? misdeed : { kind: 'none' };
+          return range === undefined && streams === 1 ? fault : { kind: 'none' };
         },
       },
     ]);
@@ -107,7 +107,7 @@ describe('one mirror', () => {
   });
 });
 
-const always = (misdeed: Misdeed) => () => misdeed;
+const always = (fault: Fault) => () => fault;
 
 describe('several mirrors', () => {
   test('all serve, and each has no more connections than is polite', async () => {
@@ -137,7 +137,7 @@ describe('several mirrors', () => {
 
   test('lose nothing when one does not answer, one has no such file and one has another version', async () => {
     const other = { '/kernel.rpm': bytes(500_004) };
-    const mute = { misdeed: always({ kind: 'mute' }) };
+    const mute = { fault: always({ kind: 'mute' }) };
     const pool = await field.mirrors([mute, { files: {} }, { files: other }, {}]);
     const { exact, servedBy } = await fetched(pool);
     expect(exact).toBe(true);
@@ -154,14 +154,14 @@ describe('several mirrors', () => {
   test('race a connection that crawls and holds up the window', async () => {
     const rate = { bytesPerSecond: 8000 };
     const crawl = nth(3, { kind: 'slow', bytesPerSecond: 200 });
-    const pool = await field.mirrors([{ ...rate, misdeed: crawl }, rate]);
+    const pool = await field.mirrors([{ ...rate, fault: crawl }, rate]);
     const began = field.clock.now();
     expect((await fetched(pool)).exact).toBe(true);
     // All connections together need 8 s of the test's clock, and the crawling one alone 40 s.
     expect(field.clock.now() - began).toBeLessThan(25_000);
   });
 
-  test('that were convicted or are to be avoided are not asked', async () => {
+  test('that were banned or are to be avoided are not asked', async () => {
     const pool = await field.mirrors([{}, {}, {}]);
     const [first, second] = pool.mirrors;
     if (first && second) {
@@ -175,8 +175,8 @@ describe('several mirrors', () => {
   test('that all fail are each named with what they did', async () => {
     const pool = await field.mirrors([
       { files: {} },
-      { misdeed: always({ kind: 'status', status: 503 }) },
-      { misdeed: always({ kind: 'reset', after: 0 }) },
+      { fault: always({ kind: 'status', status: 503 }) },
+      { fault: always({ kind: 'reset', after: 0 }) },
     ]);
     const failure = await fetched(pool).catch((error) => error);
     expect(failure).toBeInstanceOf(Failure);
@@ -235,7 +235,7 @@ test('a consumer that leaves early closes every connection', async () => {
 });
 
 test('an interruption ends it with its own reason', async () => {
-  const pool = await field.mirrors([{ misdeed: always({ kind: 'stall', after: 0 }) }]);
+  const pool = await field.mirrors([{ fault: always({ kind: 'stall', after: 0 }) }]);
   const stop = new AbortController();
   const read = readAll(download(pool, resource, { signal: stop.signal }));
   stop.abort(new Failure('interrupted', 'Stopped.'));
@@ -259,7 +259,7 @@ test('an empty file needs no request', async () => {
 
 test('a mirror that always asks for five minutes is waited for ten in all', async () => {
   const pool = await field.mirrors([
-    { misdeed: always({ kind: 'status', status: 503, retryAfter: '300' }) },
+    { fault: always({ kind: 'status', status: 503, retryAfter: '300' }) },
   ]);
   const began = field.clock.now();
   await expect(fetched(pool)).rejects.toThrow('status 503');
@@ -269,16 +269,16 @@ test('a mirror that always asks for five minutes is waited for ten in all', asyn
 test('a mirror of which few requests in a hundred bring anything is given up by name', async () => {
   const crawl = { kind: 'slow', bytesPerSecond: 100 } as const;
   const pool = await field.mirrors([
-    { misdeed: (_, at) => (at % 12 === 0 ? { kind: 'none' } : crawl) },
+    { fault: (_, at) => (at % 12 === 0 ? { kind: 'none' } : crawl) },
   ]);
   const began = field.clock.now();
   await expect(fetched(pool)).rejects.toMatchObject({ reason: 'network' });
   expect(field.clock.now() - began).toBeLessThan(120_000);
 });
 
-test('a mirror that asks for patience gets it, and is waited for', async () => {
+test('a mirror that says when to come back is asked again then', async () => {
   const busy = { kind: 'status', status: 429, retryAfter: '30' } as const;
-  const pool = await field.mirrors([{ misdeed: (_, at) => (at < 4 ? busy : { kind: 'none' }) }]);
+  const pool = await field.mirrors([{ fault: (_, at) => (at < 4 ? busy : { kind: 'none' }) }]);
   expect((await fetched(pool)).exact).toBe(true);
   const at = field.servers[0]?.asked.map((one) => one.at) ?? [];
   expect((at[4] ?? 0) - (at[3] ?? 0)).toBeGreaterThanOrEqual(30_000);

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { type Clock, systemClock } from '../../src/platform/clock.ts';
 
 /** What a server may do wrong with one request. Positions are bytes of the answer's body. */
-export type Misdeed =
+export type Fault =
   | { readonly kind: 'none' }
   | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: string }
   /** Headers and so many bytes, then silence. */
@@ -15,8 +15,8 @@ export type Misdeed =
   /** Fewer or more bytes than the headers' range says, in a body without a length. */
   | { readonly kind: 'short'; readonly by: number }
   | { readonly kind: 'long'; readonly by: number }
-  /** A range that begins elsewhere than asked. */
-  | { readonly kind: 'elsewhere' }
+  /** A range that does not begin where it was requested. */
+  | { readonly kind: 'wrong-range' }
   | { readonly kind: 'other-size' }
   | { readonly kind: 'other-etag' }
   | { readonly kind: 'other-date' }
@@ -26,7 +26,7 @@ export type Misdeed =
   | { readonly kind: 'redirect'; readonly to: string }
   /** Labelled as gzip, and the bytes as they are. */
   | { readonly kind: 'labelled' }
-  /** Really gzipped on the way, though nobody asked. */
+  /** Really gzipped, although that was not requested. */
   | { readonly kind: 'gzipped' };
 
 export interface ReceivedRequest {
@@ -52,7 +52,7 @@ export interface FaultServer {
 export interface Behaviour {
   readonly files: Readonly<Record<string, Buffer>>;
   /** What happens to the nth request (from 0) of this server. */
-  readonly misdeed?: (request: ReceivedRequest, nth: number) => Misdeed;
+  readonly fault?: (request: ReceivedRequest, nth: number) => Fault;
   readonly ranges?: boolean;
   readonly bytesPerSecond?: number;
   readonly etag?: string | null;
@@ -67,7 +67,7 @@ export interface Behaviour {
   readonly touch?: () => void;
 }
 
-/** A real HTTP server on loopback that serves files, and misbehaves as it is told. */
+/** A real HTTP server on loopback that serves files, and has the faults that it is given. */
 export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
   const asked: ReceivedRequest[] = [];
   let open = 0;
@@ -86,9 +86,9 @@ export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
       headers: request.headers,
       at: (behaviour.clock ?? systemClock).now(),
     };
-    const misdeed = behaviour.misdeed?.(record, asked.length) ?? { kind: 'none' };
+    const fault = behaviour.fault?.(record, asked.length) ?? { kind: 'none' };
     asked.push(record);
-    serve(server, behaviour, record, misdeed, response, life).catch(() => response.destroy());
+    serve(server, behaviour, record, fault, response, life).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -110,34 +110,34 @@ async function serve(
   server: Server,
   behaviour: Behaviour,
   { path, range, headers }: ReceivedRequest,
-  misdeed: Misdeed,
+  fault: Fault,
   response: ServerResponse,
   life: { sent: number },
 ): Promise<void> {
   const file = behaviour.files[path];
-  if (misdeed.kind === 'mute') return;
-  if (misdeed.kind === 'status') {
-    const after = misdeed.retryAfter === undefined ? {} : { 'retry-after': misdeed.retryAfter };
-    response.writeHead(misdeed.status, after).end('sorry');
+  if (fault.kind === 'mute') return;
+  if (fault.kind === 'status') {
+    const after = fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter };
+    response.writeHead(fault.status, after).end('sorry');
     return;
   }
-  if (misdeed.kind === 'redirect') {
-    response.writeHead(302, { location: misdeed.to }).end();
+  if (fault.kind === 'redirect') {
+    response.writeHead(302, { location: fault.to }).end();
     return;
   }
   if (file === undefined) {
     response.writeHead(404).end('not found');
     return;
   }
-  const etag = misdeed.kind === 'other-etag' ? '"other"' : (behaviour.etag ?? '"one"');
+  const etag = fault.kind === 'other-etag' ? '"other"' : (behaviour.etag ?? '"one"');
   const lastModified =
-    misdeed.kind === 'other-date'
+    fault.kind === 'other-date'
       ? 'Wed, 01 Jan 2025 00:00:00 GMT'
       : (behaviour.lastModified ?? 'Mon, 01 Jan 2024 00:00:00 GMT');
   const version = {
     ...(behaviour.etag === null ? {} : { etag }),
     'last-modified': lastModified,
-    ...(misdeed.kind === 'labelled' || misdeed.kind === 'gzipped'
+    ...(fault.kind === 'labelled' || fault.kind === 'gzipped'
       ? { 'content-encoding': 'gzip' }
       : {}),
   };
@@ -146,31 +146,31 @@ async function serve(
     return;
   }
   const parsed = /^bytes=(\d+)-(\d*)$/.exec(range ?? '');
-  const inRanges = parsed && behaviour.ranges !== false && misdeed.kind !== 'whole';
-  const from = inRanges ? Number(parsed[1]) + (misdeed.kind === 'elsewhere' ? 1 : 0) : 0;
+  const inRanges = parsed && behaviour.ranges !== false && fault.kind !== 'whole';
+  const from = inRanges ? Number(parsed[1]) + (fault.kind === 'wrong-range' ? 1 : 0) : 0;
   const to = inRanges && parsed[2] ? Math.min(Number(parsed[2]) + 1, file.length) : file.length;
-  const size = file.length + (misdeed.kind === 'other-size' ? 7 : 0);
+  const size = file.length + (fault.kind === 'other-size' ? 7 : 0);
   if (inRanges && from >= file.length) {
     response.writeHead(416, { 'content-range': `bytes */${file.length}` }).end();
     return;
   }
-  const body = bodyOf(file.subarray(from, to), misdeed);
-  const unlabelled = ['short', 'long', 'gzipped'].includes(misdeed.kind);
+  const body = bodyOf(file.subarray(from, to), fault);
+  const unlabelled = ['short', 'long', 'gzipped'].includes(fault.kind);
   response.writeHead(inRanges ? 206 : 200, {
     ...version,
     ...(inRanges ? { 'content-range': `bytes ${from}-${to - 1}/${size}` } : {}),
     ...(unlabelled ? {} : { 'content-length': inRanges ? body.length : size }),
   });
-  await send(server, behaviour, misdeed, body, response, life);
+  await send(server, behaviour, fault, body, response, life);
 }
 
-function bodyOf(range: Buffer, misdeed: Misdeed): Buffer {
-  if (misdeed.kind === 'short') return range.subarray(0, Math.max(0, range.length - misdeed.by));
-  if (misdeed.kind === 'long') return Buffer.concat([range, Buffer.alloc(misdeed.by, 'x')]);
-  if (misdeed.kind === 'gzipped') return gzipSync(range);
-  if (misdeed.kind === 'corrupt') {
+function bodyOf(range: Buffer, fault: Fault): Buffer {
+  if (fault.kind === 'short') return range.subarray(0, Math.max(0, range.length - fault.by));
+  if (fault.kind === 'long') return Buffer.concat([range, Buffer.alloc(fault.by, 'x')]);
+  if (fault.kind === 'gzipped') return gzipSync(range);
+  if (fault.kind === 'corrupt') {
     const body = Buffer.from(range);
-    const at = misdeed.at % Math.max(1, body.length);
+    const at = fault.at % Math.max(1, body.length);
     body[at] = (body[at] ?? 0) ^ 0x55;
     return body;
   }
@@ -180,13 +180,13 @@ function bodyOf(range: Buffer, misdeed: Misdeed): Buffer {
 async function send(
   server: Server,
   behaviour: Behaviour,
-  misdeed: Misdeed,
+  fault: Fault,
   body: Buffer,
   response: ServerResponse,
   life: { sent: number },
 ): Promise<void> {
-  const cut = misdeed.kind === 'stall' || misdeed.kind === 'reset' ? misdeed.after : body.length;
-  const rate = misdeed.kind === 'slow' ? misdeed.bytesPerSecond : behaviour.bytesPerSecond;
+  const cut = fault.kind === 'stall' || fault.kind === 'reset' ? fault.after : body.length;
+  const rate = fault.kind === 'slow' ? fault.bytesPerSecond : behaviour.bytesPerSecond;
   const piece = pieceAt(rate);
   const clock = behaviour.clock ?? systemClock;
   const began = clock.now();
@@ -205,8 +205,8 @@ async function send(
     if (response.destroyed) return;
     if (!response.write(chunk)) await drained(response);
   }
-  if (misdeed.kind === 'stall') return;
-  if (misdeed.kind === 'reset') response.destroy();
+  if (fault.kind === 'stall') return;
+  if (fault.kind === 'reset') response.destroy();
   else response.end();
 }
 

@@ -265,7 +265,7 @@ test('a host whose first address refuses is reached by its second', async () => 
 });
 
 describe('TLS', () => {
-  test('by an authority that nobody knows is refused, whatever the environment says', async () => {
+  test('by an unknown authority is refused, whatever the environment says', async () => {
     const port = await listening(echoTls());
     const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
@@ -313,7 +313,7 @@ describe('a proxy', () => {
     expect(await get(undiciHttp(env), url).catch(messageOf)).toContain('self-signed certificate');
   });
 
-  test('with a password is told it, and nobody else', async () => {
+  test('with a password gets it, and no other server does', async () => {
     const port = await listening(
       createServer((asked, response) => response.end(`${asked.headers.authorization}`)),
     );

@@ -85,7 +85,7 @@ describe('a mirror that fails', () => {
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
   });
 
-  test('is not asked for half as long by chance', () => {
+  test('is not asked for half as long, by the random part', () => {
     const [mirrors, mirror] = pool();
     chance = 0;
     mirrors.failed(mirror, clock.now(), reset);
@@ -101,7 +101,7 @@ describe('a mirror that fails', () => {
     expect(notes).toEqual(['https://one.example/tree/: reset; not asked for 0.5 s']);
   });
 
-  test('is forgiven when it serves', () => {
+  test('is healthy again when it serves', () => {
     const [mirrors, mirror] = pool();
     mirrors.failed(mirror, clock.now(), reset);
     mirrors.succeeded(mirror);

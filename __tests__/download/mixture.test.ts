@@ -5,7 +5,7 @@ import { type Round, rounds, run, SICKNESSES, type Subject } from './mixtures.ts
 /** `npm run test:faults` runs many, and writes docs/faults.md; every test run does a few. */
 const ROUNDS = Number(process.env.BTFHUB_FAULT_ROUNDS ?? 40);
 const RECORD = process.env.BTFHUB_FAULT_ROUNDS !== undefined;
-const AT_ONCE = 16;
+const AT_ONCE = 8;
 const LONGEST = 120;
 
 const mixtures: Round[] = [];

@@ -5,7 +5,7 @@ import { PackageDownloader } from '../../src/jobs/make-btf/package-downloader.ts
 import { readBody } from '../../src/platform/http.ts';
 import type { KernelPackage } from '../../src/sources/kernels.ts';
 import { bytes, mirrorField, seeded } from './conditions.ts';
-import type { Behaviour, Misdeed } from './fault-server.ts';
+import type { Behaviour, Fault } from './fault-server.ts';
 
 /** A package that is downloaded, or a small file that is fetched, from one to three mirrors with faults. */
 export type Subject = 'package' | 'small file';
@@ -29,7 +29,7 @@ type Random = () => number;
 const upTo = (random: Random, most: number) => Math.floor(random() * most);
 
 /** All that can happen to a request. */
-const KINDS: readonly ((random: Random, path: string) => Misdeed)[] = [
+const KINDS: readonly ((random: Random, path: string) => Fault)[] = [
   () => ({ kind: 'status', status: 500 }),
   () => ({ kind: 'status', status: 504 }),
   () => ({ kind: 'status', status: 416 }),
@@ -42,7 +42,7 @@ const KINDS: readonly ((random: Random, path: string) => Misdeed)[] = [
   (random) => ({ kind: 'reset', after: upTo(random, 9000) }),
   (random) => ({ kind: 'short', by: 1 + upTo(random, 3000) }),
   (random) => ({ kind: 'long', by: 1 + upTo(random, 3000) }),
-  () => ({ kind: 'elsewhere' }),
+  () => ({ kind: 'wrong-range' }),
   () => ({ kind: 'other-size' }),
   () => ({ kind: 'other-etag' }),
   () => ({ kind: 'other-date' }),
@@ -68,7 +68,7 @@ function character(random: Random, path: string): Partial<Behaviour> {
     ...(random() < 0.15 ? { diesAfter: upTo(random, 60_000) } : {}),
     ...(random() < 0.2 ? { bytesPerSecond: 100_000 + upTo(random, 2_000_000) } : {}),
     ...(random() < 0.2 ? { etag: null } : {}),
-    misdeed: () =>
+    fault: () =>
       (random() < often ? ways[upTo(random, ways.length)]?.(random, path) : undefined) ?? {
         kind: 'none',
       },
@@ -166,36 +166,36 @@ export async function rounds(subject: Subject, count: number, atOnce: number): P
 /** What a first mirror may suffer from, while the second is well. */
 export const SICKNESSES: readonly (readonly [string, Partial<Behaviour>])[] = [
   ['refuses connections', { refuses: true }],
-  ['answers nothing', { misdeed: () => ({ kind: 'mute' }) }],
-  ['stops after its headers', { misdeed: () => ({ kind: 'stall', after: 0 }) }],
-  ['stops half-way', { misdeed: () => ({ kind: 'stall', after: 50_000 }) }],
-  ['drips 20 bytes a second', { misdeed: () => ({ kind: 'slow', bytesPerSecond: 20 }) }],
-  ['drips 1 kB a second', { misdeed: () => ({ kind: 'slow', bytesPerSecond: 1000 }) }],
-  ['resets', { misdeed: () => ({ kind: 'reset', after: 1000 }) }],
-  ['says 500', { misdeed: () => ({ kind: 'status', status: 500 }) }],
+  ['answers nothing', { fault: () => ({ kind: 'mute' }) }],
+  ['stops after its headers', { fault: () => ({ kind: 'stall', after: 0 }) }],
+  ['stops half-way', { fault: () => ({ kind: 'stall', after: 50_000 }) }],
+  ['drips 20 bytes a second', { fault: () => ({ kind: 'slow', bytesPerSecond: 20 }) }],
+  ['drips 1 kB a second', { fault: () => ({ kind: 'slow', bytesPerSecond: 1000 }) }],
+  ['resets', { fault: () => ({ kind: 'reset', after: 1000 }) }],
+  ['says 500', { fault: () => ({ kind: 'status', status: 500 }) }],
   [
     'says 404',
     {
-      misdeed: ({ path }) =>
+      fault: ({ path }) =>
         path === '/repomd.xml' ? { kind: 'none' } : { kind: 'status', status: 404 },
     },
   ],
   [
     'says 429 and Retry-After: 300',
-    { misdeed: () => ({ kind: 'status', status: 429, retryAfter: '300' }) },
+    { fault: () => ({ kind: 'status', status: 429, retryAfter: '300' }) },
   ],
   [
     'redirects to a closed port',
-    { misdeed: () => ({ kind: 'redirect', to: 'http://127.0.0.1:1/' }) },
+    { fault: () => ({ kind: 'redirect', to: 'http://127.0.0.1:1/' }) },
   ],
   [
     'redirects half of the requests to a closed port',
     {
-      misdeed: (_, nth) =>
+      fault: (_, nth) =>
         nth % 2 === 0 ? { kind: 'redirect', to: 'http://127.0.0.1:1/' } : { kind: 'none' },
     },
   ],
-  ['sends wrong bytes', { misdeed: () => ({ kind: 'corrupt', at: 9 }) }],
+  ['sends wrong bytes', { fault: () => ({ kind: 'corrupt', at: 9 }) }],
 ];
 
 const PACKAGES = 8;

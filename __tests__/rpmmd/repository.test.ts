@@ -8,7 +8,7 @@ import { systemPrograms } from '../../src/platform/programs.ts';
 import { noCache } from '../../src/rpmmd/cache.ts';
 import { type RepositoryContext, readRepository } from '../../src/rpmmd/repository.ts';
 import { mirrorField } from '../download/conditions.ts';
-import type { Behaviour, Misdeed, ReceivedRequest } from '../download/fault-server.ts';
+import type { Behaviour, Fault, ReceivedRequest } from '../download/fault-server.ts';
 import { makeRepository } from '../tree/repository.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'btfhub-repository-'));
@@ -108,12 +108,11 @@ test.each(HOSTILE)(
   },
 );
 
-const primaryFails = (misdeed: Misdeed) => ({
-  misdeed: ({ path }: ReceivedRequest): Misdeed =>
-    path === primaryPath ? misdeed : { kind: 'none' },
+const primaryFails = (fault: Fault) => ({
+  fault: ({ path }: ReceivedRequest): Fault => (path === primaryPath ? fault : { kind: 'none' }),
 });
 
-test.each<Misdeed>([
+test.each<Fault>([
   { kind: 'slow', bytesPerSecond: 20 },
   { kind: 'mute' },
   { kind: 'status', status: 404 },
@@ -121,9 +120,9 @@ test.each<Misdeed>([
   { kind: 'corrupt', at: 5 },
 ])(
   'primary comes from another mirror with a file of that sum where the first: $kind',
-  async (misdeed) => {
+  async (fault) => {
     const began = field.clock.now();
-    expect(await read(primaryFails(misdeed), {})).toEqual(found);
+    expect(await read(primaryFails(fault), {})).toEqual(found);
     expect(field.clock.now() - began).toBeLessThan(20_000);
     expect(asked(1, primaryPath)).toBe(1);
   },

@@ -5,12 +5,12 @@ import { describe } from '../failure.ts';
 import { replaceFile } from '../platform/replace-file.ts';
 import { sha256 } from '../sha256.ts';
 
-/** Raised when what an older program kept must not be read by a newer one. */
-const SCHEMA = 1;
+/** Raised when what an older program cached must not be read by a newer one. */
+const SCHEMA = 2;
 
-/** What is kept between runs: small JSON documents under keys. Losing it costs time, nothing else. */
+/** Small JSON documents under keys, kept between runs. Losing them costs time, nothing else. */
 export interface MetadataCache {
-  /** What was kept under the key, or undefined where there is nothing, or nothing of that shape. */
+  /** The value under the key; undefined where there is none, or none of that shape. */
   read<Shape extends v.GenericSchema>(
     key: string,
     shape: Shape,
@@ -22,10 +22,10 @@ export interface MetadataCache {
 export const noCache: MetadataCache = { read: async () => undefined, write: async () => {} };
 
 /**
- * A cache in a folder, a file a key; it is made when it is first needed. Several programs may use it
- * at once. When it cannot be written `complain` hears so once, and the work goes on without it.
+ * A cache in a folder with a file for each key; the folder is made when it is first needed. Several programs may
+ * use it at the same time. When it cannot be written, `warn` is called once and nothing more is written.
  */
-export function folderCache(folder: string, complain: (message: string) => void): MetadataCache {
+export function folderCache(folder: string, warn: (message: string) => void): MetadataCache {
   let writable = true;
   const fileOf = (key: string) => join(folder, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
@@ -42,7 +42,7 @@ export function folderCache(folder: string, complain: (message: string) => void)
         await replaceFile(file, JSON.stringify({ key, value }));
       } catch (error) {
         writable = false;
-        complain(`The metadata cache in ${folder} cannot be written: ${describe(error)}.`);
+        warn(`The metadata cache in ${folder} cannot be written: ${describe(error)}.`);
       }
     },
   };

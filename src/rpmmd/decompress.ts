@@ -2,7 +2,7 @@ import { Failure } from '../failure.ts';
 import { type Compression, decompress as decode } from '../platform/decompress.ts';
 import type { Programs } from '../platform/programs.ts';
 
-/** Magic bytes -> how the file is compressed. What has none of them is taken to be plain. */
+/** Magic bytes -> how the file is compressed. A file with none of them is not compressed. */
 const MAGICS = [
   { kind: 'gzip', bytes: [0x1f, 0x8b] },
   { kind: 'zstd', bytes: [0x28, 0xb5, 0x2f, 0xfd] },
@@ -17,10 +17,10 @@ export function compressionOf(start: Uint8Array): Compression {
 }
 
 /**
- * Metadata as it was before it was compressed, whatever with: gzip and, where Node has it, zstd by
- * zlib, the rest by the program of that name. It is told by its first bytes, not by its name.
+ * Decompressed metadata: gzip and, where Node has it, zstd by zlib, the others by the program of that name. The
+ * first bytes of the file say how it is compressed, not its name.
  * Fails with `bad-repository` when the data is damaged, cut off or has more than `most` bytes, with
- * `missing-program` when there is nothing to unpack it with. `origin` says what is read.
+ * `missing-program` when the program for it is not installed. `origin` says what is read.
  */
 export async function* decompress(
   body: AsyncIterable<Uint8Array>,

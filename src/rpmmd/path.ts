@@ -2,8 +2,8 @@ import { Failure } from '../failure.ts';
 import { printable } from '../names.ts';
 
 /**
- * A path that repository metadata names, relative to the repository's folder; anything that would
- * lead elsewhere (absolute, another host, `..`) is refused with `bad-repository`.
+ * A path that repository metadata names, relative to the repository's folder; a path
+ * that leads outside (absolute, another host, `..`) is refused with `bad-repository`.
  */
 export function asRepositoryPath(href: string, origin: string): string {
   const segments = href.replace(/^(?:\.\/)+/, '').split('/');

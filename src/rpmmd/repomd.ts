@@ -8,7 +8,7 @@ export interface Checksum {
   readonly value: string;
 }
 
-/** createrepo_c's words for algorithms -> Node's; MD5 counts for nothing. */
+/** createrepo_c's names of algorithms -> Node's; MD5 is not accepted. */
 const ALGORITHMS = {
   sha: 'sha1',
   sha1: 'sha1',
@@ -29,7 +29,7 @@ const HEX_DIGITS: Readonly<Record<ChecksumAlgorithm, number>> = {
   sha512: 128,
 };
 
-/** A checksum out of its two words, or undefined where it is none that can be checked. */
+/** A checksum out of its type and text; undefined where it cannot be checked. */
 export function checksumOf(type: string | undefined, text: string): Checksum | undefined {
   if (type === undefined || !Object.hasOwn(ALGORITHMS, type)) return undefined;
   const algorithm = ALGORITHMS[type as keyof typeof ALGORITHMS];
@@ -39,16 +39,16 @@ export function checksumOf(type: string | undefined, text: string): Checksum | u
     : undefined;
 }
 
-/** Where a repository's primary metadata is, and how to know it. */
+/** Where a repository's primary metadata is, and how to verify it. */
 export interface PrimaryEntry {
   /** Relative to the repository's folder, e.g. `repodata/<sum>-primary.xml.gz`. */
   readonly location: string;
   /** Of the file as it is served. */
   readonly checksum: Checksum;
   /** Bytes as served, where repomd says so. */
-  readonly size?: number;
+  readonly size: number | undefined;
   /** Bytes of the XML, where repomd says so. */
-  readonly openSize?: number;
+  readonly openSize: number | undefined;
 }
 
 /**
@@ -98,9 +98,10 @@ export async function readRepomd(
     );
   }
   return {
-    ...{ location, checksum },
-    ...(isCount(size) ? { size } : {}),
-    ...(isCount(openSize) ? { openSize } : {}),
+    location,
+    checksum,
+    size: isCount(size) ? size : undefined,
+    openSize: isCount(openSize) ? openSize : undefined,
   };
 }
 

@@ -15,7 +15,7 @@ import { type PrimaryResult, readPrimary } from './primary.ts';
 import { CHECKSUM_ALGORITHMS, type PrimaryEntry, readRepomd } from './repomd.ts';
 
 /** Bytes of a primary as it is served, and as XML: the largest known has 9 MB and 46 MB. */
-const LARGEST = { served: 128 * 1024 * 1024, xml: 512 * 1024 * 1024 };
+const LARGEST = { served: 128 * 1024 * 1024, xml: 256 * 1024 * 1024 };
 
 const MID_UPDATE =
   'The mirror may be in the middle of an update: try again later, or another --mirror.';

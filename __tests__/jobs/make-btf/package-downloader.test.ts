@@ -2,13 +2,13 @@ import { type Mirror, MirrorPool } from '../../../src/download/mirrors.ts';
 import { PackageDownloader } from '../../../src/jobs/make-btf/package-downloader.ts';
 import type { KernelPackage } from '../../../src/sources/kernels.ts';
 import { bytes, mirrorField, ports, readAll } from '../../download/conditions.ts';
-import type { Behaviour, Misdeed } from '../../download/fault-server.ts';
+import type { Behaviour, Fault } from '../../download/fault-server.ts';
 
 const FILE = bytes(2 * 1024 * 1024 + 77);
 const field = mirrorField({ '/k.rpm': FILE }, { window: 512 * 1024 });
 afterEach(() => field.close());
 
-const always = (misdeed: Misdeed): Partial<Behaviour> => ({ misdeed: () => misdeed });
+const always = (fault: Fault): Partial<Behaviour> => ({ fault: () => fault });
 const CORRUPT = always({ kind: 'corrupt', at: 3 });
 
 /** Downloads until the bytes are right or there is no use in going on, as the build does. */
@@ -64,11 +64,11 @@ describe('one mirror that corrupts what it sends', () => {
 
 test('wrong bytes that a mirror has right the next time accuse no mirror', async () => {
   let requests = 0;
-  const misdeed = (): Misdeed => {
+  const fault = (): Fault => {
     requests += 1;
     return requests === 1 ? { kind: 'corrupt', at: 3 } : { kind: 'none' };
   };
-  const pool = await field.mirrors([{ misdeed }]);
+  const pool = await field.mirrors([{ fault }]);
   const { right, servedBy } = await bring(pool);
   expect([right, servedBy.length, banned(pool)]).toEqual([true, 2, []]);
 });
