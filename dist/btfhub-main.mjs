@@ -43597,7 +43597,9 @@ function bounded(value) {
   return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
 }
 var V2 = {
-  ...{ limit: "memory.max", usage: "memory.current", cache: /^(?:in)?active_file (\d+)/gm }
+  limit: "memory.max",
+  usage: "memory.current",
+  cache: /^(?:in)?active_file (\d+)/gm
 };
 var V1 = {
   limit: "memory.limit_in_bytes",
@@ -44104,7 +44106,9 @@ function fingerprint(recipe) {
 
 // src/toolchain/sources.ts
 var upstream = (repository, url3) => ({
-  ...{ kind: "git", repository, url: url3 }
+  kind: "git",
+  repository,
+  url: url3
 });
 var UPSTREAMS = [
   upstream("dwarves", "https://git.kernel.org/pub/scm/devel/pahole/pahole.git"),
@@ -44241,7 +44245,9 @@ async function runGit(platform4, place, timeouts, args, input = "") {
       ],
       cwd: place,
       env: { GIT_TERMINAL_PROMPT: "0", GIT_DIR: void 0, GIT_WORK_TREE: void 0 },
-      ...{ signal, input, group: true }
+      signal,
+      input,
+      group: true
     });
     if (answer2.status !== 0) throw new Error(lastLine(answer2.stderr));
     return answer2.stdout.toString("utf8");
@@ -44388,7 +44394,10 @@ async function installDependencies(platform4, needs, options3) {
   for (const args of manager.steps(packages)) {
     const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
     const answer2 = await platform4.programs.run({
-      ...{ program: program3, args: rest, signal: platform4.interrupted, group: true }
+      program: program3,
+      args: rest,
+      signal: platform4.interrupted,
+      group: true
     });
     if (answer2.status !== 0 && args !== manager.update) {
       throw new Failure(
@@ -44403,14 +44412,17 @@ var WAIT_FOR_LOCK = ["-o", "DPkg::Lock::Timeout=300"];
 var APT_UPDATE = ["apt-get", "-qq", ...WAIT_FOR_LOCK, "update"];
 var MANAGERS = [
   {
-    ...{ kind: "apt", program: "apt-get", update: APT_UPDATE },
+    kind: "apt",
+    program: "apt-get",
+    update: APT_UPDATE,
     steps: (packages) => [
       APT_UPDATE,
       ["apt-get", "-qq", ...WAIT_FOR_LOCK, "-y", "--no-install-recommends", "install", ...packages]
     ]
   },
   {
-    ...{ kind: "dnf", program: "dnf" },
+    kind: "dnf",
+    program: "dnf",
     steps: (packages) => [["dnf", "-q", "-y", "install", ...packages]]
   }
 ];
@@ -76209,7 +76221,7 @@ var CpioParser = class {
   /** By index: whether the member came; and, at the first of its links, whether the data came. */
   #came;
   #content;
-  /** What comes next: the head of a member, its data, or zeros that nobody needs. */
+  /** What comes next: the head of a member, its data, or zeros between two members. */
   #state = "head";
   #offset = 0;
   /** The head is gathered until it is as long as `#readHead` needs, which may then want more of it. */

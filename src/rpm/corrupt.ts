@@ -1,6 +1,6 @@
 import { Failure } from '../failure.ts';
 
-/** The one way this folder complains about bytes: `message` says what was expected, where, and what was there. */
+/** The error for wrong bytes in a package: `message` says what was expected, where, and what was there. */
 export function corrupt(message: string): Failure {
   return new Failure(
     'corrupt-package',

@@ -24,7 +24,7 @@ export interface Member {
   holds(path: string): boolean;
 }
 
-/** Whoever wants the data of a member. */
+/** Gets the data of a member. */
 export interface MemberSink {
   /** Bytes in order, without copying: a view into what was pushed. */
   data(bytes: Uint8Array): void;
@@ -70,7 +70,7 @@ export class CpioParser {
   readonly #came: Uint8Array;
   readonly #content: Uint8Array;
 
-  /** What comes next: the head of a member, its data, or zeros that nobody needs. */
+  /** What comes next: the head of a member, its data, or zeros between two members. */
   #state: 'head' | 'data' | 'zeros' = 'head';
   #offset = 0;
   /** The head is gathered until it is as long as `#readHead` needs, which may then want more of it. */

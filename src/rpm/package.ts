@@ -30,8 +30,8 @@ export interface PackageHead {
   readonly payload: Payload;
   /**
    * The payload as compressed, once. It ends in `corrupt-package` when it has another size or, unless that is
-   * `not-needed`, another digest than the package says. Whoever stops early returns the iterator, which also
-   * ends the source.
+   * `not-needed`, another digest than the package says. Returning the iterator early ends
+   * the source too.
    */
   body(digest?: 'checked' | 'not-needed'): AsyncIterable<Uint8Array>;
 }

@@ -96,7 +96,7 @@ async function current(packet: Uint8Array): Promise<HeaderSignature> {
 
 /**
  * Packages of 2020 to 2023 are signed over SHA-1, which openpgp refuses by default: to forge one, a header with the digest of
- * a signed one would have to be found, which nobody can yet; so it is allowed here, and reported. MD5 never is.
+ * a signed one would have to be found, which is not possible yet; so it is allowed here, and reported. MD5 never is.
  * A key whose expiry was extended has a self-signature that is newer than what it signed before, hence the second setting;
  * whether the key is good now, the caller checks.
  */

@@ -81,7 +81,10 @@ export async function installDependencies(
   for (const args of manager.steps(packages)) {
     const [program = '', ...rest] = [...root, 'env', 'DEBIAN_FRONTEND=noninteractive', ...args];
     const answer = await platform.programs.run({
-      ...{ program, args: rest, signal: platform.interrupted, group: true },
+      program,
+      args: rest,
+      signal: platform.interrupted,
+      group: true,
     });
     // Lists that cannot be refreshed may still be good enough to install from.
     if (answer.status !== 0 && args !== manager.update) {
@@ -105,14 +108,17 @@ const WAIT_FOR_LOCK = ['-o', 'DPkg::Lock::Timeout=300'];
 const APT_UPDATE = ['apt-get', '-qq', ...WAIT_FOR_LOCK, 'update'];
 const MANAGERS: readonly Manager[] = [
   {
-    ...{ kind: 'apt', program: 'apt-get', update: APT_UPDATE },
+    kind: 'apt',
+    program: 'apt-get',
+    update: APT_UPDATE,
     steps: (packages) => [
       APT_UPDATE,
       ['apt-get', '-qq', ...WAIT_FOR_LOCK, '-y', '--no-install-recommends', 'install', ...packages],
     ],
   },
   {
-    ...{ kind: 'dnf', program: 'dnf' },
+    kind: 'dnf',
+    program: 'dnf',
     steps: (packages) => [['dnf', '-q', '-y', 'install', ...packages]],
   },
 ];

@@ -148,7 +148,9 @@ async function runGit(
       ],
       cwd: place,
       env: { GIT_TERMINAL_PROMPT: '0', GIT_DIR: undefined, GIT_WORK_TREE: undefined },
-      ...{ signal, input, group: true },
+      signal,
+      input,
+      group: true,
     });
     if (answer.status !== 0) throw new Error(lastLine(answer.stderr));
     return answer.stdout.toString('utf8');

@@ -16,7 +16,7 @@ export interface Workload {
  * (docs/pahole.md). Per byte of `.debug_info`, on four kernels and with one job, that is 1.34 to 1.54,
  * and 17.9 to 19 for versions that keep all; with 4, 8 and 16 jobs 1.13, 1.28 and 1.5 times as much.
  * The size of vmlinux would say little: relocations double it. The file itself is mapped; one that
- * is in memory is counted by whoever put it there.
+ * is in memory is counted where it is put there.
  */
 export function paholeMemory(version: string, debugInfo: Workload, jobs: number): number {
   // These keep every compile unit until the last one is read, to compare functions among all.
@@ -95,7 +95,9 @@ interface Interface {
 }
 
 const V2: Interface = {
-  ...{ limit: 'memory.max', usage: 'memory.current', cache: /^(?:in)?active_file (\d+)/gm },
+  limit: 'memory.max',
+  usage: 'memory.current',
+  cache: /^(?:in)?active_file (\d+)/gm,
 };
 const V1: Interface = {
   limit: 'memory.limit_in_bytes',

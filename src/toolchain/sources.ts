@@ -18,7 +18,9 @@ export type ToolSource =
     };
 
 const upstream = (repository: RepositoryName, url: string): ToolSource => ({
-  ...{ kind: 'git', repository, url },
+  kind: 'git',
+  repository,
+  url,
 });
 
 /** The public upstreams, asked after the given sources. What they deliver is checked by its commit. */
@@ -73,7 +75,7 @@ async function sha256Of(path: string): Promise<string> {
 
 /**
  * A private copy of a tarball whose bytes are the promised ones. Throws `not-found`, or
- * `checksum-mismatch`, after which no other source is tried: somebody changed what was agreed on.
+ * `checksum-mismatch`, after which no other source is tried: the file was changed.
  */
 export async function checkedCopy(
   source: Extract<ToolSource, { kind: 'tarball' }>,

@@ -33,7 +33,7 @@ const NO_DIGEST: Tags = [[TAG.fileDigests, { strings: [''] }]];
 const OTHER_DIGEST: Tags = [[TAG.fileDigests, { strings: [hash('sha256', ARCHIVE)] }]];
 
 /** Takes vmlinux out of a package whose tags are those of its one file, but for `changes`. */
-async function extract(payloadDigest: string, changes: Tags = []) {
+async function extract(payloadDigest: string, changes: Tags = [], wanted = PATH) {
   const kept = fileTags([{ path: PATH, data: VMLINUX }]).filter(
     ([tag]) => !changes.some(([other]) => other === tag),
   );
@@ -47,7 +47,7 @@ async function extract(payloadDigest: string, changes: Tags = []) {
   const target = join(setting.fresh('kernel'), 'vmlinux');
   const { proven } = await extractVmlinux(
     stream(writePackage(writeHeader(tags, 63), ARCHIVE)),
-    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}`, modules: undefined },
+    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${wanted}`, modules: undefined },
     target,
     {
       programs: systemPrograms(process.env),
@@ -87,4 +87,40 @@ test('a vmlinux with another digest than the header has for it is refused', asyn
     reason: 'corrupt-package',
     message: expect.stringMatching(/vmlinux has the sha256/),
   });
+});
+
+test('a vmlinux at the path of a system with a merged /usr is found', async () => {
+  const merged = '/usr/lib/debug/usr/lib/modules/5.10.0/vmlinux';
+  const archive = Buffer.concat([newc(`.${merged}`, VMLINUX), TRAILER]);
+  const tags = [...NVRA_TAGS, ...fileTags([{ path: merged, data: VMLINUX }])];
+  const target = join(setting.fresh('kernel'), 'vmlinux');
+  await extractVmlinux(
+    stream(writePackage(writeHeader(tags, 63), archive)),
+    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}`, modules: undefined },
+    target,
+    {
+      programs: systemPrograms(process.env),
+      xz: { program: 'xz', args: ['-dc'] },
+      xzRange: () => undefined,
+    },
+    async () => {},
+  );
+  expect(readFileSync(target)).toEqual(VMLINUX);
+});
+
+test('a package without it says what else it has', async () => {
+  const elsewhere = '/usr/lib/debug/lib/modules/5.10.1/vmlinux';
+  await expect(extract(right, [], elsewhere)).rejects.toMatchObject({
+    reason: 'no-vmlinux',
+    message: expect.stringContaining(`but it has ${PATH}`),
+  });
+});
+
+test('a vmlinux of more bytes than any kernel has is refused before a byte is unpacked', async () => {
+  await expect(extract(right, [[TAG.fileSizes, { int32: [4_200_000_000] }]])).rejects.toMatchObject(
+    {
+      reason: 'corrupt-package',
+      message: expect.stringContaining('at most 4000000000'),
+    },
+  );
 });
