@@ -45,7 +45,7 @@ jobs:
     steps:
       - uses: actions/checkout@v7
       - uses: ./
-        with: { mirror: '${mirror.url}', arch: x86_64, kernel: '6.6.0-28*', xz: system, ${inputs} }
+        with: { mirror: '${mirror.url}', arch: x86_64, kernel: '6.6.0-28*', xz: system, signature: 'off', ${inputs} }
 `,
   );
   const { jobs } = await runWorkflow(path, {
