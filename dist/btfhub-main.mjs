@@ -4468,16 +4468,16 @@ var require_parse = __commonJS({
         const analysis = analyzeRepeatedExtglob(body, opts);
         if ((token.type === "plus" || token.type === "star") && analysis.risky) {
           const safeOutput = analysis.safeOutput ? (token.output ? "" : ONE_CHAR) + (opts.capture ? `(${analysis.safeOutput})` : analysis.safeOutput) : void 0;
-          const open6 = tokens[token.tokensIndex];
-          open6.type = "text";
-          open6.value = literal2;
-          open6.output = safeOutput || utils.escapeRegex(literal2);
+          const open7 = tokens[token.tokensIndex];
+          open7.type = "text";
+          open7.value = literal2;
+          open7.output = safeOutput || utils.escapeRegex(literal2);
           for (let i3 = token.tokensIndex + 1; i3 < tokens.length; i3++) {
             tokens[i3].value = "";
             tokens[i3].output = "";
             delete tokens[i3].suffix;
           }
-          state.output = token.output + open6.output;
+          state.output = token.output + open7.output;
           state.backtrack = true;
           push({ type: "paren", extglob: true, value, output: "" });
           decrement("parens");
@@ -4697,15 +4697,15 @@ var require_parse = __commonJS({
         }
         if (value === "{" && opts.nobrace !== true) {
           increment("braces");
-          const open6 = {
+          const open7 = {
             type: "brace",
             value,
             output: "(",
             outputIndex: state.output.length,
             tokensIndex: state.tokens.length
           };
-          braces.push(open6);
-          push(open6);
+          braces.push(open7);
+          push(open7);
           continue;
         }
         if (value === "}") {
@@ -44583,6 +44583,9 @@ async function cutterFor({ programs }, xz) {
   const cuts = answer2.status === 0 && answer2.stdout.length === 3;
   return cuts ? { kind: "dd", path: path2 } : { kind: "none" };
 }
+function systemXz(platform4) {
+  return inspectXz(platform4, "xz", "system");
+}
 function decodeCommand(xz) {
   const limit = `--memlimit-decompress=${DECODER_MEMORY}`;
   return {
@@ -46261,9 +46264,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join34) {
+ArrayStream.prototype.readToEnd = async function(join36) {
   await this[doneWritingPromise];
-  const result = join34(this.slice(this[readingIndex]));
+  const result = join36(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -46465,14 +46468,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join34 = concat) {
+Reader.prototype.readToEnd = async function(join36 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join34(result);
+  return join36(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -46895,12 +46898,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join34 = concat) {
+async function readToEnd(input, join36 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join34);
+    return input.readToEnd(join36);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join34);
+    return getReader(input).readToEnd(join36);
   }
   return input;
 }
@@ -72133,8 +72136,8 @@ var SignatureVerifier = class _SignatureVerifier {
    */
   async verify(head, kernel) {
     if (this.#policy === "off") return { status: "off" };
-    const published = await Promise.all(kernel.keyPaths.map((path2) => this.#keysAt(path2)));
-    const files = [...published, ...this.#given].filter((file) => file !== void 0);
+    const published2 = await Promise.all(kernel.keyPaths.map((path2) => this.#keysAt(path2)));
+    const files = [...published2, ...this.#given].filter((file) => file !== void 0);
     const pinned = kernel.trustedKeys.map(asFingerprint);
     const now = this.#platform.clock.date();
     const keyring = await Keyring.read(
@@ -72250,6 +72253,7 @@ async function openBuildContext(outside, tools2, settings, progress) {
     profile,
     expectation,
     signature,
+    crossCheck: settings.crossCheck,
     interrupted,
     modules: settings.modules,
     stop: (reason2) => stopping.abort(reason2),
@@ -72680,8 +72684,8 @@ function counted(count2, one2, several = `${one2}s`) {
 }
 
 // src/jobs/make-btf/build-kernel.ts
-import { readFile as readFile4, rm as rm10 } from "node:fs/promises";
-import { join as join12 } from "node:path";
+import { readFile as readFile4, rm as rm12 } from "node:fs/promises";
+import { join as join14 } from "node:path";
 
 // src/archive/layout.ts
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
@@ -72720,6 +72724,191 @@ function parseTarballPath(path2) {
 var ARCH_OF_FOLDER = Object.fromEntries(
   Object.entries(FOLDER_OF_ARCH).map(([arch3, folder2]) => [folder2, arch3])
 );
+
+// src/btf/compare.ts
+import { createHash as createHash5 } from "node:crypto";
+var COMPARED = [
+  "STRUCT",
+  "UNION",
+  "ENUM",
+  "TYPEDEF",
+  "FWD",
+  "INT",
+  "FLOAT",
+  "FUNC",
+  "VAR",
+  "DECL_TAG"
+];
+var ASPECT = {
+  STRUCT: "layout",
+  UNION: "layout",
+  ENUM: "enumerators",
+  TYPEDEF: "type",
+  FWD: "type",
+  INT: "layout",
+  FLOAT: "layout",
+  FUNC: "signature",
+  VAR: "type",
+  DECL_TAG: "type"
+};
+function compareBtf(first2, second) {
+  const [one2, two2] = [definitions(first2), definitions(second)];
+  const kinds3 = COMPARED.map((kind) => compareKind(kind, one2[kind], two2[kind]));
+  const equal = kinds3.every(
+    ({ onlyFirst, onlySecond, different }) => onlyFirst.length + onlySecond.length + different.length === 0
+  );
+  return { equal, kinds: kinds3 };
+}
+function compareKind(kind, one2, two2) {
+  const onlyFirst = [...one2.keys()].filter((name) => !two2.has(name)).sort();
+  const onlySecond = [...two2.keys()].filter((name) => !one2.has(name)).sort();
+  const different = [];
+  let equal = 0;
+  for (const [name, left] of one2) {
+    const right = two2.get(name);
+    if (right === void 0) continue;
+    const same3 = left.size === right.size && [...left.keys()].every((digest) => right.has(digest));
+    if (same3) equal += 1;
+    else different.push(differenceOf(kind, name, left, right));
+  }
+  different.sort((a, b4) => a.name < b4.name ? -1 : 1);
+  return { kind, first: one2.size, second: two2.size, equal, onlyFirst, onlySecond, different };
+}
+function differenceOf(kind, name, left, right) {
+  const lines = (one2, other) => [...one2].filter(([digest]) => !other.has(digest)).flatMap(([, text3]) => text3);
+  const [only, others] = [lines(left, right), lines(right, left)];
+  const without = (some, all) => {
+    const known = new Set(all);
+    return some.filter((line2) => !known.has(line2));
+  };
+  return {
+    name,
+    aspect: ASPECT[kind],
+    onlyFirst: without(only, others),
+    onlySecond: without(others, only)
+  };
+}
+function definitions(btf) {
+  const all = Object.fromEntries(
+    COMPARED.map((kind) => [kind, /* @__PURE__ */ new Map()])
+  );
+  const text3 = new TypeText(btf);
+  for (const type of btf.types()) {
+    const kind = type.kind === "ENUM64" ? "ENUM" : type.kind;
+    if (type.name === "" || !isCompared(kind)) continue;
+    const lines = text3.lines(type);
+    const digest = digestOf(lines.join("\n"));
+    const named2 = all[kind].get(type.name);
+    if (named2 === void 0) all[kind].set(type.name, /* @__PURE__ */ new Map([[digest, lines]]));
+    else named2.set(digest, lines);
+  }
+  return all;
+}
+function isCompared(kind) {
+  return COMPARED.includes(kind);
+}
+var LONGEST_TEXT = 400;
+function digestOf(text3) {
+  return createHash5("sha1").update(text3).digest("base64");
+}
+var TypeText = class {
+  #btf;
+  #references = [];
+  constructor(btf) {
+    this.#btf = btf;
+  }
+  /** What a type is, without its name: a line for each of its parts. */
+  lines(type) {
+    switch (type.kind) {
+      case "STRUCT":
+      case "UNION":
+        return [
+          `${type.size} bytes`,
+          ...type.members.map(({ name, type: id, bitOffset, bitfieldSize }) => {
+            const place = bitOffset % 8 === 0 ? `${bitOffset / 8}` : `${bitOffset / 8 - bitOffset % 8 / 8}.${bitOffset % 8}`;
+            const bits2 = bitfieldSize === 0 ? "" : `:${bitfieldSize}`;
+            return `${place}: ${this.reference(id)} ${name}${bits2}`;
+          })
+        ];
+      case "ENUM":
+        return [
+          `${type.size} bytes`,
+          ...type.values.map(({ name, value }) => `${name} = ${value | 0}`)
+        ];
+      case "ENUM64":
+        return [
+          `${type.size} bytes`,
+          ...type.values.map(({ name, value }) => `${name} = ${BigInt.asIntN(64, value)}`)
+        ];
+      case "INT":
+        return [`${type.size} bytes, ${type.bits} bits at ${type.bitOffset}, ${type.encoding}`];
+      case "FLOAT":
+        return [`${type.size} bytes`];
+      case "FWD":
+        return [type.fwdKind];
+      case "FUNC_PROTO": {
+        const parameters = type.parameters.map(
+          ({ name, type: id }) => id === 0 && name === "" ? "..." : `${this.reference(id)} ${name}`.trimEnd()
+        );
+        return [`${this.reference(type.type)} (${parameters.join(", ")})`];
+      }
+      case "DECL_TAG": {
+        const component = type.componentIndex < 0 ? "" : `, part ${type.componentIndex}`;
+        return [`${this.reference(type.type)}${component}`];
+      }
+      case "DATASEC":
+      case "VOID":
+        return [];
+      case "OPAQUE":
+        return [`kind ${type.number}`];
+      default:
+        return [this.reference(type.type)];
+    }
+  }
+  /** How other types name a type. */
+  reference(id) {
+    const known = this.#references[id];
+    if (known !== void 0) return known;
+    this.#references[id] = "<itself>";
+    const text3 = this.#write(this.#btf.type(id));
+    const short2 = text3.length > LONGEST_TEXT ? `<${digestOf(text3)}>` : text3;
+    this.#references[id] = short2;
+    return short2;
+  }
+  #write(type) {
+    switch (type.kind) {
+      case "VOID":
+        return "void";
+      case "PTR":
+        return `${this.reference(type.type)} *`;
+      case "CONST":
+      case "VOLATILE":
+      case "RESTRICT":
+        return `${type.kind.toLowerCase()}(${this.reference(type.type)})`;
+      case "TYPE_TAG":
+        return `[${type.name}] ${this.reference(type.type)}`;
+      case "ARRAY":
+        return `${this.reference(type.type)} [${type.length}]`;
+      case "FUNC_PROTO":
+        return this.lines(type).join("");
+      case "INT":
+      case "FLOAT":
+      case "TYPEDEF":
+        return type.name;
+      case "FWD":
+        return `${type.fwdKind} ${type.name}`;
+      case "FUNC":
+      case "VAR":
+      case "DATASEC":
+      case "DECL_TAG":
+        return `${type.kind} ${type.name}`;
+      default: {
+        const word3 = type.kind === "ENUM64" ? "enum" : type.kind.toLowerCase();
+        return type.name === "" ? `${word3} {${this.lines(type).join("; ")}}` : `${word3} ${type.name}`;
+      }
+    }
+  }
+};
 
 // src/btf/lfs.ts
 var VERSION3 = "version https://git-lfs.github.com/spec/";
@@ -75856,9 +76045,329 @@ async function decompress2(programs, tarball, use) {
   return Buffer.concat(chunks);
 }
 
-// src/jobs/make-btf/fetch-vmlinux.ts
-import { readdir as readdir3, rm as rm9 } from "node:fs/promises";
-import { dirname as dirname6, join as join11 } from "node:path";
+// src/jobs/make-btf/embedded-btf.ts
+import { join as join13 } from "node:path";
+
+// src/boot-image/format.ts
+var HEAD = 592;
+var COMPRESSION_MAGICS = [
+  ["gzip", "1f8b08"],
+  ["xz", "fd377a585a00"],
+  ["zstd", "28b52ffd"],
+  ["bzip2", "425a68"],
+  // The properties byte of lc=3, lp=0, pb=2 and a dictionary of a multiple of 64 KiB: what every encoder writes.
+  ["lzma", "5d0000"],
+  ["lz4", "02214c18"],
+  // the legacy format, which the kernel uses
+  ["lz4", "04224d18"],
+  ["lzo", "894c5a4f000d0a1a0a"]
+];
+var TRAILER = 4;
+function compressionOf(start2) {
+  const hex = start2.toString("hex", 0, 16);
+  return COMPRESSION_MAGICS.find(([, magic]) => hex.startsWith(magic))?.[0];
+}
+async function recognise(source2) {
+  const head = await source2.read(0, Math.min(HEAD, source2.size));
+  const at3 = (offset, text3) => head.length >= offset + text3.length && head.toString("latin1", offset, offset + text3.length) === text3;
+  if (at3(0, "\x7FELF")) return { kind: "kernel", form: "ELF" };
+  if (at3(510, "U\xAA") && at3(514, "HdrS")) return bzImage(source2, head);
+  if (at3(4, "zimg")) return zboot(source2, head);
+  if (at3(56, "ARMd")) return { kind: "kernel", form: "arm64 Image" };
+  if (at3(56, "RSC") || at3(48, "RISCV\0\0\0")) {
+    return { kind: "kernel", form: "riscv64 Image" };
+  }
+  const compression = compressionOf(head);
+  if (compression !== void 0) return { kind: "compressed", compression };
+  return { kind: "kernel", form: "plain" };
+}
+async function bzImage(source2, head) {
+  const name = "bzImage";
+  const broken = (problem) => ({ kind: "broken", name, problem });
+  if (head.length < HEAD) return broken("it ends within its setup header");
+  const version2 = head.readUInt16LE(518);
+  if (version2 < 520) {
+    return broken(
+      `its boot protocol is ${version2 >> 8}.${version2 & 255}, and 2.8 is the first that says where the kernel is`
+    );
+  }
+  const setupSectors = head.readUInt8(497) || 4;
+  const offset = (setupSectors + 1) * 512 + head.readUInt32LE(584);
+  return wrapper(source2, name, { offset, size: head.readUInt32LE(588) }, TRAILER);
+}
+async function zboot(source2, head) {
+  const name = "EFI zboot";
+  if (head.length < 64) return { kind: "broken", name, problem: "it ends within its header" };
+  const range = { offset: head.readUInt32LE(8), size: head.readUInt32LE(12) };
+  return wrapper(source2, name, range, 0);
+}
+async function wrapper(source2, name, payload, trailerBytes) {
+  const { offset, size: size2 } = payload;
+  if (size2 <= 16 || offset + size2 > source2.size) {
+    const problem = `its header says that ${size2} bytes of kernel begin at ${offset}, and it has ${source2.size} bytes`;
+    return { kind: "broken", name, problem };
+  }
+  const start2 = await source2.read(offset, 16);
+  const compression = compressionOf(start2);
+  if (compression === void 0) {
+    if (start2.toString("latin1", 0, 4) === "\x7FELF") {
+      return { kind: "wrapper", name, payload, compression: "none", trailer: 0 };
+    }
+    const problem = `its kernel begins with ${start2.toString("hex", 0, 8)}, which is the beginning of no known compression`;
+    return { kind: "broken", name, problem };
+  }
+  const trailer = compression === "gzip" ? 0 : trailerBytes;
+  return { kind: "wrapper", name, payload: { offset, size: size2 - trailer }, compression, trailer };
+}
+
+// src/boot-image/unpack.ts
+var MOST_IMAGE_BYTES = 256 * 1024 * 1024;
+var MOST_LAYERS = 4;
+var PIECE = 1024 * 1024;
+var XZ2 = {
+  program: "xz",
+  args: ["--decompress", "--stdout", "--single-stream", "--memlimit-decompress=512MiB"],
+  env: PLAIN_ENVIRONMENT
+};
+async function unpackBootImage(image2, unpacking) {
+  if (image2.size > MOST_IMAGE_BYTES) {
+    throw badImage(
+      image2,
+      `it has ${image2.size} bytes, and ${MOST_IMAGE_BYTES} is the most that is read`
+    );
+  }
+  const layers = [];
+  let held;
+  let bytes2 = image2;
+  try {
+    for (; ; ) {
+      const layer2 = await recognise(bytes2);
+      if (layer2.kind === "broken")
+        throw badImage(image2, `as ${layer2.name} it is broken: ${layer2.problem}`);
+      if (layer2.kind === "kernel") {
+        const last = held;
+        layers.push(layer2.form);
+        return { bytes: bytes2, form: layer2.form, layers, remove: async () => last?.remove() };
+      }
+      if (layers.length >= 2 * MOST_LAYERS) throw badImage(image2, "it is wrapped too often");
+      const { compression } = layer2;
+      if (layer2.kind === "wrapper") layers.push(layer2.name);
+      if (compression !== "none") layers.push(compression);
+      const payload = layer2.kind === "wrapper" ? layer2.payload : { offset: 0, size: bytes2.size };
+      const stated = layer2.kind === "wrapper" && layer2.trailer > 0 ? (await bytes2.read(payload.offset + payload.size, 4)).readUInt32LE(0) : void 0;
+      const next2 = await unpacking.store();
+      try {
+        await unpackInto(
+          next2,
+          { image: image2, bytes: bytes2, payload, compression, stated },
+          { programs: unpacking.programs, xz: XZ2 }
+        );
+        bytes2 = await next2.finish(image2.name);
+      } catch (error2) {
+        await next2.remove();
+        throw error2;
+      }
+      await held?.remove();
+      held = next2;
+    }
+  } catch (error2) {
+    await held?.remove();
+    throw error2;
+  }
+}
+async function unpackInto(store, packed, decoders) {
+  const { image: image2, bytes: bytes2, payload, compression, stated } = packed;
+  const damaged = (why) => badImage(image2, `its ${compression} data cannot be unpacked: ${why}`);
+  let size2 = 0;
+  for await (const chunk of decompress(compression, pieces(bytes2, payload), decoders, damaged)) {
+    size2 += chunk.length;
+    if (size2 > MOST_IMAGE_BYTES)
+      throw badImage(image2, `it unpacks to more than ${MOST_IMAGE_BYTES} bytes`);
+    await store.write(chunk);
+  }
+  if (stated !== void 0 && stated !== size2) {
+    throw badImage(image2, `it says that it unpacks to ${stated} bytes, and there are ${size2}`);
+  }
+}
+async function* pieces(bytes2, { offset, size: size2 }) {
+  for (let at3 = 0; at3 < size2; at3 += PIECE)
+    yield bytes2.read(offset + at3, Math.min(PIECE, size2 - at3));
+}
+async function memoryStore() {
+  let chunks = [];
+  return {
+    write: async (bytes2) => {
+      chunks.push(Buffer.from(bytes2));
+    },
+    finish: async (name) => {
+      const all = Buffer.concat(chunks);
+      chunks = [];
+      return {
+        name,
+        size: all.length,
+        read: async (offset, length) => all.subarray(offset, offset + length)
+      };
+    },
+    remove: async () => {
+      chunks = [];
+    }
+  };
+}
+function badImage(image2, what) {
+  return new Failure("bad-image", `${image2.name} is not a sound boot image: ${what}.`);
+}
+
+// src/boot-image/find-btf.ts
+var PIECE2 = 4 * 1024 * 1024;
+var MOST_CANDIDATES = 64;
+var BANNER = "Linux version ";
+var LONGEST_UNAME = 128;
+async function findKernelBtf(kernel, sought) {
+  const { bytes: bytes2 } = kernel;
+  const section = kernel.form === "ELF" ? await btfSection(bytes2) : "no sections";
+  const found = await scan(bytes2, section === "no sections");
+  const uname2 = soleBanner(bytes2, found.banners, sought.uname);
+  if (section === void 0) throw noBtf(bytes2, uname2, "its ELF file has no section .BTF");
+  if (section !== "no sections") return { btf: section, foundBy: "section", uname: uname2 };
+  return {
+    btf: await soleCandidate(bytes2, found.candidates, sought, uname2),
+    foundBy: "scan",
+    uname: uname2
+  };
+}
+async function btfSection(bytes2) {
+  try {
+    const elf = await readElf(bytes2);
+    if (elf.sections.length === 0) return "no sections";
+    const section = findSection(elf, ".BTF");
+    return section && await readSectionBytes(bytes2, section, MAX_BTF_BYTES);
+  } catch (error2) {
+    if (!(error2 instanceof Failure) || error2.reason !== "bad-elf") throw error2;
+    throw badImage(bytes2, `its kernel is a broken ELF file: ${error2.message}`);
+  }
+}
+async function scan(bytes2, forBtf) {
+  const banners = /* @__PURE__ */ new Set();
+  const candidates = [];
+  const overlap = BANNER.length + LONGEST_UNAME;
+  for (let at3 = 0; at3 < bytes2.size; at3 += PIECE2) {
+    const piece = await bytes2.read(at3, Math.min(PIECE2 + overlap, bytes2.size - at3));
+    for (const uname2 of bannersIn(piece)) banners.add(uname2);
+    if (banners.size > MOST_CANDIDATES) throw badImage(bytes2, "it has the banners of many kernels");
+    if (!forBtf) continue;
+    const end = Math.min(PIECE2, piece.length);
+    for (const offset of headersIn(piece, end)) {
+      const size2 = plausibleSize(piece.subarray(offset), bytes2.size - at3 - offset);
+      if (size2 === void 0) continue;
+      candidates.push({ offset: at3 + offset, size: size2 });
+      if (candidates.length > MOST_CANDIDATES) {
+        throw ambiguous(bytes2, `more than ${MOST_CANDIDATES} places look like BTF`);
+      }
+    }
+  }
+  return { banners, candidates };
+}
+function* bannersIn(piece) {
+  for (let at3 = piece.indexOf(BANNER); at3 >= 0; at3 = piece.indexOf(BANNER, at3 + 1)) {
+    const start2 = at3 + BANNER.length;
+    const text3 = piece.toString("latin1", start2, start2 + LONGEST_UNAME);
+    const match = /^(\d[0-9A-Za-z._+~^-]*) \(/.exec(text3);
+    if (match) yield match[1];
+  }
+}
+function* headersIn(piece, end) {
+  for (const magic of [Buffer.from([159, 235, 1, 0]), Buffer.from([235, 159, 1, 0])]) {
+    for (let at3 = piece.indexOf(magic); at3 >= 0 && at3 < end; at3 = piece.indexOf(magic, at3 + 1)) {
+      if (at3 % 4 === 0) yield at3;
+    }
+  }
+}
+function plausibleSize(head, room) {
+  if (head.length < 24 || room < 24) return void 0;
+  const little = head[0] === 159;
+  const u322 = (at3) => little ? head.readUInt32LE(at3) : head.readUInt32BE(at3);
+  const length = u322(4);
+  if (length !== 24 && length !== 32) return void 0;
+  if (length === 32 && head.length < 32) return void 0;
+  const [types, typeBytes, strings, stringBytes] = [u322(8), u322(12), u322(16), u322(20)];
+  if (types !== 0 && length === 24) return void 0;
+  if (types % 4 !== 0 || typeBytes < 12 || typeBytes % 4 !== 0) return void 0;
+  if (strings < types + typeBytes || stringBytes < 2) return void 0;
+  const layoutEnd = length === 32 ? u322(24) + u322(28) : 0;
+  const size2 = length + Math.max(strings + stringBytes, types + typeBytes, layoutEnd);
+  return size2 <= room && size2 <= MAX_BTF_BYTES ? size2 : void 0;
+}
+function soleBanner(bytes2, banners, wanted) {
+  const [first2, ...others] = banners;
+  if (first2 === void 0)
+    throw badImage(bytes2, `there is no '${BANNER}...' in it, so it is no Linux kernel`);
+  if (others.length > 0) {
+    const names = [...banners].slice(0, 4).map(printable).join(", ");
+    throw badImage(bytes2, `it has the banners of several kernels: ${names}`);
+  }
+  if (wanted !== void 0 && first2 !== wanted) {
+    throw badImage(bytes2, `it is the kernel ${printable(first2)}, not ${wanted}`);
+  }
+  return first2;
+}
+async function soleCandidate(bytes2, candidates, { minimumTypes }, uname2) {
+  const sound = [];
+  let unsound;
+  for (const candidate of candidates) {
+    try {
+      const types = walk(await bytes2.read(candidate.offset, candidate.size));
+      sound.push({ offset: candidate.offset, size: candidate.size, types });
+    } catch (error2) {
+      if (!(error2 instanceof Failure)) throw error2;
+      unsound ??= describe(error2);
+    }
+  }
+  const whole = sound.filter(({ types }) => types >= minimumTypes);
+  const left = whole.length > 0 ? whole : sound;
+  const [only, second] = left;
+  if (only === void 0) {
+    if (unsound === void 0) throw noBtf(bytes2, uname2, "nothing in it looks like BTF");
+    throw new Failure(
+      "bad-btf",
+      `What looks like the BTF of ${bytes2.name} cannot be read: ${unsound}`
+    );
+  }
+  if (second !== void 0) {
+    const places = left.map(({ offset }) => offset).join(", ");
+    throw ambiguous(bytes2, `BTF of its own lies at each of the bytes ${places}`);
+  }
+  return bytes2.read(only.offset, only.size);
+}
+function walk(candidate) {
+  const btf = new Btf(candidate);
+  for (let id = 1; id <= btf.count; id++) btf.nameOf(id);
+  return btf.count;
+}
+function noBtf(bytes2, uname2, why) {
+  return new Failure(
+    "no-btf",
+    `The kernel ${printable(uname2)} in ${bytes2.name} carries no BTF: ${why}.`,
+    "It is built without CONFIG_DEBUG_INFO_BTF: make its BTF of its debug information (--method dwarf)."
+  );
+}
+function ambiguous(bytes2, why) {
+  return new Failure("ambiguous-btf", `The BTF of ${bytes2.name} cannot be told: ${why}.`);
+}
+
+// src/boot-image/read.ts
+async function readBootImage(image2, unpacking, sought) {
+  const kernel = await unpackBootImage(image2, unpacking);
+  try {
+    const { btf, foundBy, uname: uname2 } = await findKernelBtf(kernel, sought);
+    const own = Buffer.from(btf);
+    return { btf: own, foundBy, uname: uname2, layers: kernel.layers, kernelSize: kernel.bytes.size };
+  } finally {
+    await kernel.remove();
+  }
+}
+
+// src/jobs/make-btf/fetch-boot-image.ts
+import { rm as rm10 } from "node:fs/promises";
 
 // src/rpm/bytes.ts
 var ByteQueue = class {
@@ -75942,7 +76451,7 @@ function parseLead(bytes2) {
 }
 
 // src/rpm/package.ts
-import { createHash as createHash5 } from "node:crypto";
+import { createHash as createHash6 } from "node:crypto";
 
 // src/rpm/payload.ts
 var COMPRESSORS = ["none", "gzip", "bzip2", "lzma", "xz", "zstd"];
@@ -75964,8 +76473,8 @@ function payloadOf(header, signatures, offset, start2) {
     offset,
     size: payloadSize(header, signatures),
     unpackedSize: header.number(TAG.payloadSizeUnpacked) ?? signatures.number(SIGNATURE_TAG.longArchiveSize) ?? signatures.number(SIGNATURE_TAG.archiveSize) ?? header.number(TAG.archiveSize),
-    digest: digestOf(header, TAG.payloadDigest),
-    unpackedDigest: digestOf(header, TAG.payloadDigestUnpacked)
+    digest: digestOf2(header, TAG.payloadDigest),
+    unpackedDigest: digestOf2(header, TAG.payloadDigestUnpacked)
   };
 }
 function compressorOf(stated, start2) {
@@ -75992,7 +76501,7 @@ function payloadSize(header, signatures) {
   }
   return both - header.bytes.length;
 }
-function digestOf(header, tag) {
+function digestOf2(header, tag) {
   const hex = header.strings(tag)[0];
   const algorithm = DIGEST_ALGORITHMS.get(header.number(TAG.payloadDigestAlgorithm) ?? 8);
   return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
@@ -76043,7 +76552,7 @@ function checkDigests(header, signatures) {
   ];
   return stated.flatMap(([algorithm, expected]) => {
     if (expected === void 0) return [];
-    const actual = createHash5(algorithm).update(header.bytes).digest("hex");
+    const actual = createHash6(algorithm).update(header.bytes).digest("hex");
     if (actual !== expected.toLowerCase()) {
       throw corrupt(
         `The header's ${algorithm} is ${actual}, but the package says ${expected.slice(0, 64)}.`
@@ -76067,7 +76576,7 @@ function nvraOf(header, source2) {
   };
 }
 async function* checkedBody(queue, expected, digest) {
-  const hash = digest && createHash5(digest.algorithm);
+  const hash = digest && createHash6(digest.algorithm);
   let size2 = 0;
   for await (const chunk of queue.rest()) {
     size2 += chunk.length;
@@ -76187,10 +76696,6 @@ function sizeOf4({
   return Number.isSafeInteger(size2) && size2 > 0 ? size2 : void 0;
 }
 
-// src/jobs/make-btf/extract-vmlinux.ts
-import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
-import { dirname as dirname5, posix } from "node:path";
-
 // src/rpm/cpio.ts
 var MAGIC_SIZE = 6;
 var NEWC_SIZE = 110;
@@ -76199,7 +76704,7 @@ var NEWC_NAME_SIZE = 94;
 var NEWC_SUM = 102;
 var STRIPPED_SIZE = 16;
 var MAX_NAME = 4096;
-var TRAILER = "TRAILER!!!";
+var TRAILER2 = "TRAILER!!!";
 var MAX_AFTER_TRAILER = 512;
 function beginningOf(files, index2, stripped) {
   let offset = 0;
@@ -76326,7 +76831,7 @@ var CpioParser = class {
       throw this.#wrong("a name that is not as long as it says");
     }
     const name = text(this.#head.subarray(NEWC_SIZE, end));
-    if (name === TRAILER) {
+    if (name === TRAILER2) {
       this.#endArchive();
       return;
     }
@@ -76411,15 +76916,15 @@ function strippedSize(file) {
 }
 
 // src/jobs/make-btf/vmlinux-file.ts
-import { createHash as createHash6 } from "node:crypto";
+import { createHash as createHash7 } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { open as open2 } from "node:fs/promises";
 var Digester = class {
-  #sha256 = createHash6("sha256");
+  #sha256 = createHash7("sha256");
   #stated;
   size = 0;
   constructor(algorithm) {
-    this.#stated = algorithm === "sha256" ? void 0 : createHash6(algorithm);
+    this.#stated = algorithm === "sha256" ? void 0 : createHash7(algorithm);
   }
   update(bytes2) {
     this.#sha256.update(bytes2);
@@ -76460,12 +76965,12 @@ var VmlinuxWriter = class {
     return this.#digester.digests();
   }
 };
-var PIECE = 1024 * 1024;
+var PIECE3 = 1024 * 1024;
 async function digestVmlinux(path2, algorithm) {
   const digester = new Digester(algorithm);
   const file = await open2(path2);
   try {
-    let [current2, next2] = [Buffer.allocUnsafe(PIECE), Buffer.allocUnsafe(PIECE)];
+    let [current2, next2] = [Buffer.allocUnsafe(PIECE3), Buffer.allocUnsafe(PIECE3)];
     for (let reading = file.read(current2); ; ) {
       const { bytesRead } = await reading;
       if (bytesRead === 0) break;
@@ -76479,7 +76984,68 @@ async function digestVmlinux(path2, algorithm) {
   return { size: digester.size, ...digester.digests() };
 }
 
+// src/jobs/make-btf/extract-boot-image.ts
+var Complete = class extends Error {
+};
+async function extractBootImage(bytes2, wanted, target, decoders, admit) {
+  const head = await readPackageHead(bytes2);
+  if (nvraText(head.nvra) !== wanted.nvra) {
+    const is4 = printable(nvraText(head.nvra));
+    throw new Failure("corrupt-package", `The package is ${is4} and not ${wanted.nvra}.`);
+  }
+  const path2 = pathOfMember(wanted.imagePath);
+  const entry = head.files.find((file2) => file2.path === path2 && file2.kind === "file");
+  if (!entry || entry.ghost) throw noImage(wanted);
+  const proven = isStrong(entry);
+  const mayStop = await admit(head, entry) && proven;
+  const file = new VmlinuxWriter(target, entry.digest?.algorithm ?? "sha256");
+  const sink = {
+    data: (chunk) => file.data(chunk),
+    end: () => {
+      file.end();
+      if (mayStop) throw new Complete();
+    }
+  };
+  const choose = (member) => member.holds(path2) ? sink : void 0;
+  const cpio = new CpioParser(head.files, choose);
+  const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
+  try {
+    const body = head.body(mayStop ? "not-needed" : "checked");
+    const unpacked = decompress(head.payload.compressor, body, decoders, damaged);
+    for await (const chunk of unpacked) cpio.push(chunk);
+    cpio.finish();
+  } catch (error2) {
+    if (!(error2 instanceof Complete)) throw error2;
+  } finally {
+    file.close();
+  }
+  const { sha256: sha2564, stated } = file.digests();
+  if (entry.digest && entry.digest.hex !== stated) {
+    throw new Failure(
+      "corrupt-package",
+      `The boot image has the ${entry.digest.algorithm} ${stated}, but the header promises ${entry.digest.hex}.`
+    );
+  }
+  return { head, size: file.size, sha256: sha2564, proven, stoppedEarly: mayStop };
+}
+function isStrong({ digest }) {
+  return digest !== void 0 && !["md5", "sha1"].includes(digest.algorithm);
+}
+function noImage({ nvra, imagePath }) {
+  return new Failure(
+    "bad-image",
+    `${nvra} has no ${imagePath}.`,
+    "Check 'bootImage' in the description of its source."
+  );
+}
+
+// src/jobs/make-btf/fetch-vmlinux.ts
+import { readdir as readdir3, rm as rm9 } from "node:fs/promises";
+import { dirname as dirname6, join as join11 } from "node:path";
+
 // src/jobs/make-btf/extract-vmlinux.ts
+import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
+import { dirname as dirname5, posix } from "node:path";
 var MOST_VMLINUX = 4e9;
 var MOST_UNPACKED = 64e9;
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
@@ -76497,7 +77063,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
     head,
     onDisk.reduce((sum2, { size: size2 }) => sum2 + size2, 0)
   );
-  const strong = isStrong(entry.digest);
+  const strong = isStrong2(entry.digest);
   const programs = strong && modules2.length === 0 ? rangePrograms(head, entry, decoders) : void 0;
   const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
   const body = head.body(strong ? "not-needed" : "checked");
@@ -76580,7 +77146,7 @@ function rangePrograms({ files, header, payload }, { index: index2, size: size2 
   const offset = beginningOf(files, index2, header.has(TAG.longFileSizes));
   return offset === void 0 ? void 0 : xzRange({ offset, size: size2 });
 }
-function isStrong(digest) {
+function isStrong2(digest) {
   return digest !== void 0 && !["md5", "sha1"].includes(digest.algorithm);
 }
 function wrongDigest({ algorithm, hex }, actual, file = "vmlinux") {
@@ -76617,7 +77183,7 @@ function noVmlinux({ nvra, vmlinuxPath }, files) {
 }
 
 // src/jobs/make-btf/package-bytes.ts
-import { createHash as createHash7 } from "node:crypto";
+import { createHash as createHash8 } from "node:crypto";
 var PackageBytes = class {
   #source;
   #hashes;
@@ -76629,7 +77195,7 @@ var PackageBytes = class {
   constructor(source2, algorithm, promised, passed = () => {
   }) {
     this.#source = source2[Symbol.asyncIterator]();
-    this.#hashes = new Map([algorithm, "sha256"].map((name) => [name, createHash7(name)]));
+    this.#hashes = new Map([algorithm, "sha256"].map((name) => [name, createHash8(name)]));
     this.#promised = promised;
     this.#passed = passed;
   }
@@ -76820,6 +77386,176 @@ function isAboutContent({ reason: reason2 }) {
   return ["corrupt-package", "bad-signature", "unsigned", "no-vmlinux"].includes(reason2);
 }
 
+// src/jobs/make-btf/fetch-boot-image.ts
+var UNPACKED_RATIO = 12;
+async function fetchBootImage(context2, kernel, target, stopwatch) {
+  try {
+    return await fetchPackage2(context2, kernel, target, stopwatch);
+  } catch (error2) {
+    for (const other of isMismatch(error2) ? alternativesOf(kernel) : []) {
+      await rm10(target, { force: true });
+      try {
+        return await fetchPackage2(context2, other, target, stopwatch);
+      } catch (again) {
+        if (!isMismatch(again)) throw again;
+      }
+    }
+    throw error2;
+  }
+}
+async function fetchPackage2(context2, kernel, target, stopwatch) {
+  const downloader = context2.downloader(kernel);
+  for (; ; ) {
+    try {
+      return await fetchOnce(context2, kernel, downloader, target, stopwatch);
+    } catch (error2) {
+      if (!isMismatch(error2) || !downloader.canTryAgain) throw error2;
+      await rm10(target, { force: true });
+    }
+  }
+}
+async function fetchOnce(context2, kernel, downloader, target, stopwatch) {
+  const { decoders, space, interrupted } = context2;
+  const { nvra, imagePath, size: size2, checksum: checksum2 } = kernel;
+  const passed = (count2) => stopwatch.advance(count2);
+  const bytes2 = new PackageBytes(downloader.fetch(), checksum2.algorithm, size2, passed);
+  let release2 = () => {
+  };
+  let signature = { status: "off" };
+  const admit = async (head, image2) => {
+    signature = await context2.verifySignature(head, kernel);
+    release2 = await space.acquire(image2.size * UNPACKED_RATIO, interrupted);
+    return signature.status === "good" && checksum2.algorithm === "sha256" && kernel.checksumOf === void 0;
+  };
+  stopwatch.begin("download", size2);
+  try {
+    const image2 = await extractBootImage(bytes2, { nvra, imagePath }, target, decoders, admit);
+    if (!image2.stoppedEarly) await expectChecksum(bytes2, kernel, downloader, image2.head);
+    stopwatch.end("download", bytes2.size);
+    stopwatch.end("decode", image2.size);
+    const early = image2.stoppedEarly;
+    return {
+      image: image2,
+      bytesRead: bytes2.size,
+      package: {
+        url: downloader.url,
+        size: size2,
+        sha256: early ? checksum2.value : bytes2.digest("sha256")
+      },
+      verified: {
+        repodata: !early && kernel.checksumOf !== "header",
+        header: image2.head.headerDigests.includes("sha256"),
+        file: image2.proven,
+        signature
+      },
+      release: release2
+    };
+  } catch (error2) {
+    release2();
+    interrupted.throwIfAborted();
+    if (error2 instanceof Failure && MAY_BE_DAMAGE.includes(error2.reason)) {
+      await expectChecksum(bytes2, kernel, downloader);
+    }
+    throw error2;
+  } finally {
+    await bytes2.close();
+  }
+}
+var MAY_BE_DAMAGE = [
+  "corrupt-package",
+  "bad-signature",
+  "unsigned",
+  "bad-image"
+];
+async function expectChecksum(bytes2, { nvra, size: size2, checksum: checksum2, checksumOf: checksumOf2 }, downloader, head) {
+  await bytes2.drain();
+  const actual = checksumOf2 === "header" ? head && headerChecksumOf(head.signatures)?.value : bytes2.digest(checksum2.algorithm);
+  const isExpected = actual === checksum2.value || checksumOf2 === "header" && !head;
+  if (bytes2.size === size2 && isExpected) {
+    downloader.confirm();
+    return;
+  }
+  const difference2 = bytes2.size === size2 ? `the ${checksum2.algorithm} ${actual} instead of ${checksum2.value}` : `${bytes2.size > size2 ? "more than" : `${bytes2.size} of`} ${size2} bytes`;
+  throw new Failure(
+    "checksum-mismatch",
+    `${nvra} came from ${downloader.servedBy} with ${difference2}.`,
+    "Try again later or from another mirror: this one may be in the middle of an update."
+  );
+}
+
+// src/jobs/make-btf/file-store.ts
+import { closeSync as closeSync3, openSync as openSync3, writeSync as writeSync2 } from "node:fs";
+import { open as open3, rm as rm11 } from "node:fs/promises";
+import { join as join12 } from "node:path";
+function fileStores(folder2) {
+  let count2 = 0;
+  return async () => {
+    count2 += 1;
+    return fileStore(join12(folder2, `layer-${count2}`));
+  };
+}
+function fileStore(path2) {
+  const descriptor = openSync3(path2, "wx", 384);
+  let size2 = 0;
+  let writing = true;
+  let file;
+  const endWriting = () => {
+    if (writing) closeSync3(descriptor);
+    writing = false;
+  };
+  return {
+    write: async (bytes2) => {
+      for (let at3 = 0; at3 < bytes2.length; ) at3 += writeSync2(descriptor, bytes2, at3);
+      size2 += bytes2.length;
+    },
+    finish: async (name) => {
+      endWriting();
+      const opened = await open3(path2, "r");
+      file = opened;
+      return { name, size: size2, read: (offset, length) => readWhole(opened, name, offset, length) };
+    },
+    remove: async () => {
+      endWriting();
+      await file?.close();
+      file = void 0;
+      await rm11(path2, { force: true });
+    }
+  };
+}
+async function readWhole(file, name, offset, length) {
+  const buffer = Buffer.alloc(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+    if (bytesRead === 0) throw new Failure("internal", `${name}: its unpacked file shrank.`);
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+// src/jobs/make-btf/embedded-btf.ts
+async function embeddedBtf(context2, kernel, stopwatch) {
+  const { platform: platform4, workspace, expectation } = context2;
+  const directory = await workspace.kernelDirectory();
+  const path2 = join13(directory.folder, "vmlinuz");
+  let release2 = () => {
+  };
+  try {
+    const fetched = await fetchBootImage(context2, kernel, path2, stopwatch);
+    release2 = fetched.release;
+    const unpacking = { programs: platform4.programs, store: fileStores(directory.folder) };
+    const minimumTypes = expectation.kind === "kernel" ? expectation.minimumTypes : 0;
+    const sought = { uname: kernel.uname, minimumTypes };
+    const found = await withFile(
+      path2,
+      ({ size: size2, read: read2 }) => readBootImage({ name: kernel.imagePath, size: size2, read: read2 }, unpacking, sought)
+    );
+    return { btf: makePlain(found.btf), fetched, found };
+  } finally {
+    await directory.remove();
+    release2();
+  }
+}
+
 // src/jobs/make-btf/stopwatch.ts
 var Stopwatch = class {
   #clock;
@@ -76851,9 +77587,9 @@ var Stopwatch = class {
 };
 
 // src/jobs/make-btf/unpack-vmlinux.ts
-import { createHash as createHash8 } from "node:crypto";
+import { createHash as createHash9 } from "node:crypto";
 import { createReadStream as createReadStream2, createWriteStream } from "node:fs";
-import { open as open3, rename as rename2 } from "node:fs/promises";
+import { open as open4, rename as rename2 } from "node:fs/promises";
 import { pipeline as pipeline3 } from "node:stream/promises";
 
 // src/rpmmd/decompress.ts
@@ -76863,7 +77599,7 @@ var MAGICS = [
   { kind: "xz", bytes: [253, 55, 122, 88, 90, 0] },
   { kind: "bzip2", bytes: [66, 90, 104] }
 ];
-function compressionOf(start2) {
+function compressionOf2(start2) {
   const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index2) => start2[index2] === byte));
   return match?.kind ?? "none";
 }
@@ -76873,7 +77609,7 @@ async function* decompress3(body, programs, origin, most) {
   const decoders = { programs, xz };
   const damaged = (why) => new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
   let total = 0;
-  for await (const chunk of decompress(compressionOf(start2), all, decoders, damaged)) {
+  for await (const chunk of decompress(compressionOf2(start2), all, decoders, damaged)) {
     total += chunk.byteLength;
     if (total > most) {
       throw new Failure(
@@ -76908,23 +77644,23 @@ async function peek(body) {
 // src/jobs/make-btf/unpack-vmlinux.ts
 var LARGEST_RATIO = 16;
 async function isPacked(path2) {
-  const file = await open3(path2);
+  const file = await open4(path2);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0);
-    return compressionOf(buffer.subarray(0, bytesRead)) !== "none";
+    return compressionOf2(buffer.subarray(0, bytesRead)) !== "none";
   } finally {
     await file.close();
   }
 }
 async function unpackVmlinux(path2, decoders, most) {
-  const file = await open3(path2);
+  const file = await open4(path2);
   const { buffer } = await file.read(Buffer.alloc(6), 0, 6, 0);
   await file.close();
-  const hash = createHash8("sha256");
+  const hash = createHash9("sha256");
   let size2 = 0;
   const damaged = (why) => new Failure("corrupt-package", `The packed vmlinux cannot be unpacked: ${why}.`);
   const plain2 = `${path2}.plain`;
-  const chunks = decompress(compressionOf(buffer), createReadStream2(path2), decoders, damaged);
+  const chunks = decompress(compressionOf2(buffer), createReadStream2(path2), decoders, damaged);
   await pipeline3(
     chunks,
     async function* counted4(source2) {
@@ -76943,10 +77679,20 @@ async function unpackVmlinux(path2, decoders, most) {
 
 // src/jobs/make-btf/build-kernel.ts
 async function buildKernel(context2, kernel, cores, task) {
+  if (kernel.method === "embedded") return buildFromBootImage(context2, kernel, task);
+  try {
+    return await buildFromVmlinux(context2, kernel, cores, task);
+  } catch (error2) {
+    const missing3 = error2 instanceof Failure && error2.reason === "no-vmlinux";
+    if (!missing3 || kernel.bootPackage === void 0) throw error2;
+    return buildFromBootImage(context2, kernel.bootPackage, task);
+  }
+}
+async function buildFromVmlinux(context2, kernel, cores, task) {
   const { platform: platform4, pahole: pahole3, interrupted } = context2;
   const stopwatch = new Stopwatch(platform4.clock, task);
   const directory = await context2.workspace.kernelDirectory();
-  const path2 = join12(directory.folder, "vmlinux");
+  const path2 = join14(directory.folder, "vmlinux");
   let release2 = () => {
   };
   try {
@@ -76966,41 +77712,29 @@ async function buildKernel(context2, kernel, cores, task) {
     const { file, flags } = await runPahole(context2, path2, cores);
     const btf = makePlain(await readFile4(file));
     stopwatch.end("pahole", btf.length);
-    await rm10(path2);
+    await rm12(path2);
     if (context2.modules === void 0) release2();
-    stopwatch.begin("check");
-    const { size: size2, kinds: kinds3 } = checkPublishable(btf, context2.expectation);
-    stopwatch.end("check", size2);
-    stopwatch.begin("compress");
-    const tarball = await packBtf(platform4.programs, kernel.uname, btf, { signal: interrupted });
-    stopwatch.end("compress", tarball.length);
-    const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, arch: arch3, releases } = kernel;
+    const made = await checkAndPack(context2, kernel, btf, stopwatch);
+    const crossCheck2 = await crossCheckOf(context2, kernel, btf, task);
     const record2 = {
-      schema: RECORD_SCHEMA,
-      uname: uname2,
-      nvra,
-      distribution: distribution2,
-      versionId: versionId2,
-      arch: arch3,
-      releases,
+      ...identityOf(kernel),
       package: fetched.package,
       verified: fetched.verified,
+      ...crossCheck2 === void 0 ? {} : { crossCheck: crossCheck2 },
+      method: "dwarf",
       vmlinux: {
         size: vmlinux.size,
         sha256: vmlinux.sha256,
         embeddedBtf: findSection(elf, ".BTF") !== void 0
       },
       pahole: { version: pahole3.version, flags, origin: pahole3.origin },
-      btf: { size: size2, sha256: sha256(btf), kinds: kinds3 },
-      tarball: {
-        path: tarballPath(kernel, uname2),
-        size: tarball.length,
-        sha256: sha256(tarball)
-      },
+      btf: made.btf,
+      tarball: made.tarball,
       stages: stopwatch.stages,
       finishedAt: platform4.clock.date().toISOString()
     };
-    if (context2.modules === void 0) return { record: record2, tarball, withModules: void 0 };
+    if (context2.modules === void 0)
+      return { record: record2, tarball: made.bytes, withModules: void 0 };
     const { btf: merged, use } = await mergeWithModules(context2, file, modules2);
     const packed = await packBtf(platform4.programs, kernel.uname, merged, { signal: interrupted });
     const counted4 = checkPublishable(merged, context2.expectation);
@@ -77011,17 +77745,93 @@ async function buildKernel(context2, kernel, cores, task) {
       modules: { requested: context2.modules.names, ...use },
       finishedAt: platform4.clock.date().toISOString()
     };
-    return { record: record2, tarball, withModules: { record: withModules, tarball: packed } };
+    return { record: record2, tarball: made.bytes, withModules: { record: withModules, tarball: packed } };
   } finally {
     await directory.remove();
     release2();
   }
 }
+async function buildFromBootImage(context2, kernel, task) {
+  const stopwatch = new Stopwatch(context2.platform.clock, task);
+  const { btf, fetched, found } = await embeddedBtf(context2, kernel, stopwatch);
+  const made = await checkAndPack(context2, kernel, btf, stopwatch);
+  const { image: image2, bytesRead } = fetched;
+  const record2 = {
+    ...identityOf(kernel),
+    package: fetched.package,
+    verified: fetched.verified,
+    method: "embedded",
+    bootImage: {
+      size: image2.size,
+      sha256: image2.sha256,
+      layers: found.layers,
+      foundBy: found.foundBy,
+      bytesRead
+    },
+    btf: made.btf,
+    tarball: made.tarball,
+    stages: stopwatch.stages,
+    finishedAt: context2.platform.clock.date().toISOString()
+  };
+  return { record: record2, tarball: made.bytes, withModules: void 0 };
+}
+async function checkAndPack(context2, kernel, btf, stopwatch) {
+  stopwatch.begin("check");
+  const { size: size2, kinds: kinds3 } = checkPublishable(btf, context2.expectation);
+  stopwatch.end("check", size2);
+  stopwatch.begin("compress");
+  const signal = context2.interrupted;
+  const bytes2 = await packBtf(context2.platform.programs, kernel.uname, btf, { signal });
+  stopwatch.end("compress", bytes2.length);
+  return {
+    bytes: bytes2,
+    btf: { size: size2, sha256: sha256(btf), kinds: kinds3 },
+    tarball: {
+      path: tarballPath(kernel, kernel.uname),
+      size: bytes2.length,
+      sha256: sha256(bytes2)
+    }
+  };
+}
+async function crossCheckOf(context2, kernel, btf, task) {
+  const { bootPackage } = kernel;
+  if (!context2.crossCheck || bootPackage === void 0) return void 0;
+  try {
+    const stopwatch = new Stopwatch(context2.platform.clock, task);
+    const { btf: other } = await embeddedBtf(context2, bootPackage, stopwatch);
+    const { equal, kinds: kinds3 } = compareBtf(new Btf(btf), new Btf(other));
+    const counts = kinds3.map((one2) => [
+      one2.kind,
+      {
+        equal: one2.equal,
+        onlyHere: one2.onlyFirst.length,
+        onlyThere: one2.onlySecond.length,
+        different: one2.different.length
+      }
+    ]);
+    return {
+      state: "compared",
+      method: "embedded",
+      nvra: bootPackage.nvra,
+      btf: { size: other.length, sha256: sha256(other) },
+      equal,
+      kinds: Object.fromEntries(counts)
+    };
+  } catch (error2) {
+    context2.interrupted.throwIfAborted();
+    const { reason: reason2, message } = asFailure(error2);
+    return { state: "failed", reason: reason2, message };
+  }
+}
+function identityOf(kernel) {
+  const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, arch: arch3, releases } = kernel;
+  return { schema: RECORD_SCHEMA, uname: uname2, nvra, distribution: distribution2, versionId: versionId2, arch: arch3, releases };
+}
 
 // src/jobs/make-btf/output.ts
 import { constants as constants3 } from "node:fs";
-import { access, mkdir as mkdir6, readFile as readFile5, rm as rm12 } from "node:fs/promises";
-import { join as join13 } from "node:path";
+import { access, mkdir as mkdir6, readFile as readFile5, rm as rm14 } from "node:fs/promises";
+import { join as join15 } from "node:path";
 
 // node_modules/valibot/dist/index.mjs
 var store$4;
@@ -77489,6 +78299,20 @@ function exactOptional(wrapped2, default_) {
     default: default_,
     "~run"(dataset, config$1) {
       return this.wrapped["~run"](dataset, config$1);
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function lazy(getter) {
+  return _standardSchema({
+    kind: "schema",
+    type: "lazy",
+    reference: lazy,
+    expects: "unknown",
+    async: false,
+    getter,
+    "~run"(dataset, config$1) {
+      return this.getter(dataset.value)["~run"](dataset, config$1);
     }
   });
 }
@@ -78081,6 +78905,39 @@ var pahole2 = strictObject({
   ),
   origin: picklist(["built", "cached", "system"])
 });
+var dwarf = {
+  method: optional(literal("dwarf"), "dwarf"),
+  vmlinux: strictObject({ size, sha256: sha2563, embeddedBtf: boolean() }),
+  pahole: pahole2
+};
+var layer = pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z ]{0,29}$/, "is no layer"));
+var embedded = {
+  method: literal("embedded"),
+  bootImage: strictObject({
+    size,
+    sha256: sha2563,
+    layers: pipe2(array(layer), minLength(1), maxLength(20)),
+    foundBy: picklist(["section", "scan"]),
+    bytesRead: size
+  })
+};
+var crossCheckCounts = strictObject({
+  equal: count,
+  onlyHere: count,
+  onlyThere: count,
+  different: count
+});
+var crossCheck = variant("state", [
+  strictObject({
+    state: literal("compared"),
+    method: picklist(["dwarf", "embedded"]),
+    nvra: word,
+    btf: strictObject({ size, sha256: sha2563 }),
+    equal: boolean(),
+    kinds: record(pipe2(string(), regex(/^[A-Z][A-Z0-9_]{1,19}$/)), crossCheckCounts)
+  }),
+  strictObject({ state: literal("failed"), reason, message: line })
+]);
 var keyId = pipe2(
   string(),
   regex(/^(?:[0-9A-F]{16}|[0-9A-F]{40}|[0-9A-F]{64})$/, "is no key")
@@ -78125,22 +78982,19 @@ var measured = strictObject({
   seconds: pipe2(number(), finite(), minValue(0)),
   bytes: count
 });
-var kernelRecord = strictObject({
+var madeBtf = {
   schema: literal(RECORD_SCHEMA),
   ...identity,
   verified: verification,
-  vmlinux: strictObject({
-    size,
-    sha256: sha2563,
-    embeddedBtf: boolean()
-  }),
-  pahole: pahole2,
+  crossCheck: exactOptional(crossCheck),
   btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
   tarball: strictObject({ path: string(), size, sha256: sha2563 }),
   modules: exactOptional(modules),
   stages: strictObject(entriesFromList(STAGES, measured)),
   finishedAt: time
-});
+};
+var dwarfRecord = strictObject({ ...madeBtf, ...dwarf });
+var embeddedRecord = strictObject({ ...madeBtf, ...embedded });
 var failureRecord = strictObject({
   schema: literal(RECORD_SCHEMA),
   state: literal("failed"),
@@ -78149,6 +79003,11 @@ var failureRecord = strictObject({
   message: line,
   finishedAt: time
 });
+function recordShape(json) {
+  if (typeof json !== "object" || json === null) return dwarfRecord;
+  if ("state" in json) return failureRecord;
+  return "method" in json && json.method === "embedded" ? embeddedRecord : dwarfRecord;
+}
 function parseRecord(text3, file) {
   const fail = (why, cause) => new Failure(
     "usage",
@@ -78163,8 +79022,7 @@ function parseRecord(text3, file) {
   } catch (error2) {
     throw fail(printable(describe(error2)), error2);
   }
-  const failed3 = typeof json === "object" && json !== null && "state" in json;
-  const result = safeParse(failed3 ? failureRecord : kernelRecord, json, { abortEarly: true });
+  const result = safeParse(recordShape(json), json, { abortEarly: true });
   if (!result.success) throw fail(complaint(result.issues));
   const record2 = result.output;
   if (file !== recordPath(record2.uname)) {
@@ -78190,7 +79048,7 @@ function packageMismatch({ uname: uname2, nvra, arch: arch3, package: { url: url
 
 // src/platform/replace-file.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
-import { mkdir as mkdir5, open as open4, rename as rename3, rm as rm11 } from "node:fs/promises";
+import { mkdir as mkdir5, open as open5, rename as rename3, rm as rm13 } from "node:fs/promises";
 import { dirname as dirname7 } from "node:path";
 var PARTIAL_FILE = /\.[0-9a-f]{12}\.partial$/;
 async function replaceFile(path2, content, options3 = {}) {
@@ -78198,7 +79056,7 @@ async function replaceFile(path2, content, options3 = {}) {
   const partial = `${path2}.${randomBytes2(6).toString("hex")}.partial`;
   await mkdir5(dirname7(path2), { recursive: true });
   try {
-    const file = await open4(partial, "wx", mode);
+    const file = await open5(partial, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -78208,7 +79066,7 @@ async function replaceFile(path2, content, options3 = {}) {
     }
     await rename3(partial, path2);
   } catch (error2) {
-    await rm11(partial, { force: true });
+    await rm13(partial, { force: true });
     throw error2;
   }
 }
@@ -78217,19 +79075,35 @@ async function replaceFile(path2, content, options3 = {}) {
 async function finishedBefore(output, kernel, required, modules2) {
   const record2 = await readRecord(output, kernel.uname);
   if (!record2 || isFailureRecord(record2)) return void 0;
-  const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || kernel.checksumOf === "header" || [kernel, ...kernel.alternatives ?? []].some(
-    ({ checksum: checksum2 }) => checksum2.value === record2.package.sha256
-  ));
-  const sameEncoder = record2.pahole.version === required.version && record2.pahole.flags.join(" ") === required.flags.join(" ");
-  const sameModules = record2.modules?.requested.join(" ") === modules2?.join(" ");
-  if (!sameModules) return void 0;
-  if (!samePackage || !sameEncoder || !satisfies(record2, kernel, required)) return void 0;
-  const tarball = await readFile5(join13(output, tarballPath(kernel, kernel.uname))).catch(
+  if (methodOf(record2) === kernel.method) {
+    if (!samePackage(record2, kernel) || !sameEncoder(record2, required)) return void 0;
+  } else {
+    const fallback = kernel.method === "dwarf" ? kernel.bootPackage : void 0;
+    const isFallback = fallback !== void 0 && samePackage(record2, fallback);
+    if (required.replaceMethod && !isFallback) return void 0;
+  }
+  if (record2.modules?.requested.join(" ") !== modules2?.join(" ")) return void 0;
+  if (!satisfies(record2, kernel, required)) return void 0;
+  const tarball = await readFile5(join15(output, tarballPath(kernel, kernel.uname))).catch(
     undefinedIfMissing2
   );
   if (!tarball) return void 0;
   const sum2 = sha256(tarball);
   return sum2 === record2.tarball.sha256 ? record2 : void 0;
+}
+function methodOf(record2) {
+  return record2.method ?? "dwarf";
+}
+function samePackage(record2, kernel) {
+  if (record2.nvra !== kernel.nvra) return false;
+  if (kernel.checksumOf === "header" || kernel.checksum.algorithm !== "sha256") return true;
+  const versions = [kernel, ...kernel.alternatives ?? []];
+  return versions.some(({ checksum: checksum2 }) => checksum2.value === record2.package.sha256);
+}
+function sameEncoder(record2, required) {
+  if (record2.method === "embedded") return true;
+  const { version: version2, flags } = record2.pahole;
+  return version2 === required.version && flags.join(" ") === required.flags.join(" ");
 }
 function satisfies({ btf, verified: verified2 }, kernel, { minimumTypes, signature: policy }) {
   const types = Object.values(btf.kinds).reduce((sum2, count2) => sum2 + count2, 0);
@@ -78247,18 +79121,18 @@ async function openOutput(output) {
   }
 }
 async function writeBuilt(output, { record: record2, tarball }) {
-  await write(join13(output, record2.tarball.path), tarball);
+  await write(join15(output, record2.tarball.path), tarball);
   await writeRecord(output, record2);
 }
 async function writeFailed(output, record2) {
-  const tarball = join13(output, tarballPath(record2, record2.uname));
-  await rm12(tarball, { force: true }).catch((error2) => {
+  const tarball = join15(output, tarballPath(record2, record2.uname));
+  await rm14(tarball, { force: true }).catch((error2) => {
     throw notWritable(tarball, error2);
   });
   await writeRecord(output, record2);
 }
 async function writeRecord(output, record2) {
-  await write(join13(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+  await write(join15(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
 `);
 }
 async function write(path2, content) {
@@ -78274,7 +79148,7 @@ function notWritable(path2, error2) {
 }
 async function readRecord(output, uname2) {
   const file = recordPath(uname2);
-  const text3 = await readFile5(join13(output, file), "utf8").catch(undefinedIfMissing2);
+  const text3 = await readFile5(join15(output, file), "utf8").catch(undefinedIfMissing2);
   if (text3 === void 0) return void 0;
   try {
     return parseRecord(text3, file);
@@ -78297,14 +79171,15 @@ function paholeCores({ working, waiting }, cores) {
 
 // src/jobs/make-btf/build-kernels.ts
 var MOST_NETWORK_FAILURES = 5;
-async function buildKernels(context2, kernels3, { output, concurrency, cores }, progress) {
+async function buildKernels(context2, kernels3, { output, concurrency, cores, replaceMethod }, progress) {
   const { clock } = context2.platform;
   const { interrupted, modules: modules2, stop } = context2;
   const required = {
     version: context2.pahole.version,
     flags: paholeArguments(context2.pahole, { profile: context2.profile, jobs: 1 }).flags,
     minimumTypes: context2.expectation.kind === "kernel" ? context2.expectation.minimumTypes : 0,
-    signature: context2.signature
+    signature: context2.signature,
+    replaceMethod
   };
   let working = 0;
   let waiting = kernels3.length;
@@ -78402,7 +79277,8 @@ async function runBuild(platform4, request2, progress) {
   const settings = {
     output: request2.output,
     concurrency: request2.jobs ?? Math.max(2, cores),
-    cores
+    cores,
+    replaceMethod: request2.replaceMethod
   };
   try {
     return await buildKernels(opened.context, request2.kernels, settings, progress);
@@ -79731,25 +80607,25 @@ var removeModifierStylesByClose = (activeStyles, closeCode) => {
   }
 };
 var getColorStyle = (sgrToken) => {
-  const { code, open: open6, hasArguments } = sgrToken;
+  const { code, open: open7, hasArguments } = sgrToken;
   if (code >= 30 && code <= 37 || code >= 90 && code <= 97 || code === ANSI_SGR_FOREGROUND_EXTENDED && hasArguments) {
     return {
       family: "foreground",
-      open: open6,
+      open: open7,
       close: ANSI_SGR_RESET_FOREGROUND
     };
   }
   if (code >= 40 && code <= 47 || code >= 100 && code <= 107 || code === ANSI_SGR_BACKGROUND_EXTENDED && hasArguments) {
     return {
       family: "background",
-      open: open6,
+      open: open7,
       close: ANSI_SGR_RESET_BACKGROUND
     };
   }
   if (code === ANSI_SGR_UNDERLINE_COLOR_EXTENDED && hasArguments) {
     return {
       family: "underlineColor",
-      open: open6,
+      open: open7,
       close: ANSI_SGR_RESET_UNDERLINE_COLOR
     };
   }
@@ -81355,7 +82231,8 @@ var COLUMNS = [
   { title: "kernel" },
   { title: "result" },
   { title: "time", align: "right" },
-  { title: "vmlinux", align: "right" },
+  { title: "method" },
+  { title: "read", align: "right" },
   { title: "BTF", align: "right" },
   { title: "packed", align: "right" }
 ];
@@ -81417,9 +82294,13 @@ function row(result) {
   const { record: record2 } = result;
   const time2 = result.state === "skipped" ? "" : seconds(result.seconds);
   if (result.state === "failed") return [record2.uname, `failed: ${result.record.reason}`, time2];
-  const { vmlinux, btf, tarball } = result.record;
+  const { method, btf, tarball } = result.record;
   const state = result.state === "skipped" ? "there already" : "built";
-  return [record2.uname, state, time2, bytes(vmlinux.size), bytes(btf.size), bytes(tarball.size)];
+  const read2 = bytes(bytesReadFor(result.record));
+  return [record2.uname, state, time2, method, read2, bytes(btf.size), bytes(tarball.size)];
+}
+function bytesReadFor(record2) {
+  return record2.method === "embedded" ? record2.bootImage.bytesRead : record2.package.size;
 }
 function describe2(counts, problems, output) {
   const { built: built2, failed: failed3, skipped, notTried } = counts;
@@ -81540,56 +82421,10 @@ function choice(choices, description2, options3) {
 // src/commands/plan-options.ts
 import { readFile as readFile9 } from "node:fs/promises";
 
-// src/jobs/plan/limit.ts
-var UNITS2 = {
-  kB: ["bytes", 1e3],
-  MB: ["bytes", 1e6],
-  GB: ["bytes", 1e9],
-  TB: ["bytes", 1e12],
-  min: ["minutes", 1],
-  h: ["minutes", 60]
-};
-function parseLimit(word3) {
-  const [, digits, unit] = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word3) ?? [];
-  if (digits === void 0 || unit === void 0 && digits.includes(".")) {
-    throw new Error(`'${word3}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
-  }
-  if (unit === void 0) return { kernels: Number(digits) };
-  const [kind, factor] = UNITS2[unit];
-  return { [kind]: Number(digits) * factor };
-}
-function tightest(limits) {
-  const of = (kind) => {
-    const values = limits.flatMap((limit) => limit[kind] ?? []);
-    return values.length > 0 ? { [kind]: Math.min(...values) } : {};
-  };
-  return { ...of("kernels"), ...of("bytes"), ...of("minutes") };
-}
-var FIXED_SECONDS = 10;
-var BYTES_A_SECOND = 12e6;
-function estimatedSeconds(size2) {
-  return FIXED_SECONDS + size2 / BYTES_A_SECOND;
-}
-function withinLimits(kernels3, limits) {
-  const { kernels: most = Infinity, bytes: bytes2 = Infinity, minutes = Infinity } = limits;
-  const newestFirst = [...kernels3].sort((one2, two2) => two2.builtAt - one2.builtAt);
-  const taken2 = /* @__PURE__ */ new Set();
-  let size2 = 0;
-  let seconds2 = 0;
-  for (const kernel of newestFirst) {
-    size2 += kernel.size;
-    seconds2 += estimatedSeconds(kernel.size);
-    const fits = taken2.size < most && size2 <= bytes2 && seconds2 <= minutes * 60;
-    if (!fits && taken2.size > 0) break;
-    taken2.add(kernel);
-  }
-  return kernels3.filter((kernel) => taken2.has(kernel));
-}
-
 // src/sources/expression.ts
 import { createContext, Script } from "node:vm";
 var TIME_LIMIT = 2e3;
-var LONGEST_TEXT = 1024;
+var LONGEST_TEXT2 = 1024;
 var context = createContext(/* @__PURE__ */ Object.create(null));
 var script = new Script(`
   texts.map((text) => {
@@ -81609,7 +82444,7 @@ var Expression = class {
   /** The groups of each text that matches, undefined for the others; kept. Throws `usage` when that takes too long. */
   match(texts) {
     const unknown = [...new Set(texts)].filter(
-      (text3) => text3.length <= LONGEST_TEXT && !this.#known.has(text3)
+      (text3) => text3.length <= LONGEST_TEXT2 && !this.#known.has(text3)
     );
     if (unknown.length > 0) {
       const found = this.#run(unknown);
@@ -81621,7 +82456,7 @@ var Expression = class {
   }
   /** The groups of the texts that match, not kept: for thousands of texts that are read once. */
   search(texts) {
-    const short2 = texts.filter((text3) => text3.length <= LONGEST_TEXT);
+    const short2 = texts.filter((text3) => text3.length <= LONGEST_TEXT2);
     return this.#run(short2).filter((groups3) => groups3 !== null);
   }
   matchOne(text3) {
@@ -81766,6 +82601,17 @@ var FlavourShape = strictObject({
       "path of vmlinux in the package, with <uname> in it; the first of several that exists"
     )
   ),
+  bootImage: pipe2(
+    optional(
+      strictObject({
+        package: pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/)),
+        path: pipe2(memberPath, description("path of the boot image in the package"))
+      })
+    ),
+    description(
+      "the package that holds the boot image, and where in it, with <uname>; for --method embedded"
+    )
+  ),
   embeddedBtf: pipe2(
     optional(
       strictObject({
@@ -81799,6 +82645,12 @@ var RepositoryShape = pipe2(
       optional(picklist(["repodata", "listing"]), "repodata"),
       description(
         "where packages are listed: in repodata/, or only by the server's page of the folder"
+      )
+    ),
+    bootImagesOnly: pipe2(
+      optional(boolean()),
+      description(
+        "true: it has packages with boot images and none with vmlinux; not read with --method dwarf"
       )
     ),
     mirrorList: pipe2(
@@ -82011,7 +82863,9 @@ function compareText(one2, two2) {
 }
 
 // src/sources/kernels.ts
-function packageNames(source2, flavours) {
+var METHODS = ["dwarf", "embedded"];
+var METHOD_CHOICES = ["auto", ...METHODS];
+function packageNames(source2, flavours, method) {
   const known = Object.entries(source2.flavours);
   const globs = flavours.length > 0 ? flavours : known.slice(0, 1).map(([flavour]) => flavour);
   const unknown = globs.find((glob) => !known.some(([flavour]) => selector([glob])(flavour)));
@@ -82023,9 +82877,21 @@ function packageNames(source2, flavours) {
     );
   }
   const wanted = known.filter(([flavour]) => selector(globs)(flavour));
-  return new Map(wanted.map(([flavour, shape]) => [shape.package, flavour]));
+  const roles = /* @__PURE__ */ new Map();
+  for (const [flavour, shape] of wanted) {
+    if (method !== "dwarf" && shape.bootImage) {
+      roles.set(shape.bootImage.package, { flavour, method: "embedded" });
+    }
+    if (method !== "embedded") roles.set(shape.package, { flavour, method: "dwarf" });
+  }
+  if (roles.size > 0) return roles;
+  throw new Failure(
+    "not-found",
+    `The source ${source2.id} does not say where the boot images of its kernels are.`,
+    "Add 'bootImage' to its flavours, or use --method dwarf."
+  );
 }
-function mergeKernels(source2, flavourOf2, repositories, arches) {
+function mergeKernels(source2, roles, repositories, arches) {
   const kernels3 = /* @__PURE__ */ new Map();
   const problems = [];
   const sorted2 = [...repositories].sort((one2, two2) => compareText2(one2.folder, two2.folder));
@@ -82033,10 +82899,10 @@ function mergeKernels(source2, flavourOf2, repositories, arches) {
   for (const repository of sorted2) {
     const { place, folder: folder2, packages } = repository;
     for (const item of packages) {
-      const flavour = flavourOf2.get(item.name);
-      if (flavour === void 0 || item.arch !== (place.arch ?? item.arch)) continue;
+      const role = roles.get(item.name);
+      if (role === void 0 || item.arch !== (place.arch ?? item.arch)) continue;
       if (!wantsArch(item.arch)) continue;
-      const kernel = toKernel(source2, flavour, repository, item);
+      const kernel = toKernel(source2, role, repository, item);
       if (kernel === void 0) continue;
       if (kernel instanceof Failure) {
         problems.push({ where: folder2, failure: kernel });
@@ -82049,14 +82915,46 @@ function mergeKernels(source2, flavourOf2, repositories, arches) {
   }
   return { kernels: [...kernels3.values()].sort(byVersion), problems };
 }
+function identityOf2({ versionId: versionId2, arch: arch3, uname: uname2 }) {
+  return `${versionId2} ${arch3} ${uname2}`;
+}
+function choosePackages(source2, kernels3, unread) {
+  const boot = /* @__PURE__ */ new Map();
+  const debuginfo = /* @__PURE__ */ new Set();
+  for (const kernel of kernels3) {
+    if (kernel.method === "embedded") boot.set(identityOf2(kernel), kernel);
+    else debuginfo.add(identityOf2(kernel));
+  }
+  return kernels3.flatMap((kernel) => {
+    const identity2 = identityOf2(kernel);
+    if (kernel.method === "dwarf") {
+      const bootPackage = boot.get(identity2);
+      return [bootPackage ? { ...kernel, bootPackage } : kernel];
+    }
+    const wanted = !debuginfo.has(identity2) && !unread(kernel) && mayCarryBtf(source2, kernel);
+    return wanted ? [kernel] : [];
+  });
+}
+function mayCarryBtf(source2, kernel) {
+  const embedded2 = source2.flavours[kernel.flavour]?.embeddedBtf;
+  return embedded2 === void 0 || isSince(kernel.evr, embedded2.from);
+}
+function isSince(evr, from) {
+  const [version2 = "", release2 = ""] = from.split("-");
+  return compareEvr(evr, { epoch: evr.epoch, version: version2, release: release2 }) >= 0;
+}
+function bytesToRead(kernel) {
+  const stops = kernel.method === "embedded" && kernel.keyPaths.length > 0;
+  return stops ? Math.ceil(kernel.size * BOOT_IMAGE_SHARE) : kernel.size;
+}
+var BOOT_IMAGE_SHARE = 0.2;
 function byVersion(one2, two2) {
   return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
 }
 function carriesBtf(source2, kernel) {
-  const embedded = source2.flavours[kernel.flavour]?.embeddedBtf;
-  if (!embedded?.arches.includes(kernel.arch)) return false;
-  const [version2 = "", release2 = ""] = embedded.from.split("-");
-  return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version: version2, release: release2 }) >= 0;
+  const embedded2 = source2.flavours[kernel.flavour]?.embeddedBtf;
+  if (!embedded2?.arches.includes(kernel.arch)) return false;
+  return isSince(kernel.evr, embedded2.from);
 }
 function selectKernels(kernels3, globs) {
   const selected = (words2) => {
@@ -82089,7 +82987,7 @@ function versionIdOfPackage({ versionId: rule }, item) {
   const groups3 = expressionOf(rule.match).matchOne(versionText(item));
   return groups3 && fillIn(rule.text, groups3.named);
 }
-function toKernel(source2, flavour, { place, folder: folder2, unames, headerOnly }, item) {
+function toKernel(source2, { flavour, method }, { place, folder: folder2, unames, headerOnly }, item) {
   const shape = source2.flavours[flavour];
   if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
   const { version: version2, release: release2, arch: arch3, epoch } = item;
@@ -82116,11 +83014,9 @@ function toKernel(source2, flavour, { place, folder: folder2, unames, headerOnly
     return new Failure("bad-repository", `${item.name} is skipped: ${describe(error2)}`);
   }
   const { uname: uname2, versionId: versionId2 } = names;
-  const paths = [shape.vmlinux].flat().map((path2) => path2.replaceAll("<uname>", uname2));
-  const [vmlinuxPath = "", ...otherVmlinuxPaths] = paths;
   const bindings = { release: place.release, arch: arch3 };
   const keyPaths = [source2.keys?.file ?? []].flat().flatMap((path2) => keyPathBelow(folder2, path2, bindings) ?? []);
-  return {
+  const published2 = {
     distribution: source2.id,
     versionId: versionId2,
     releases: [place.release],
@@ -82129,8 +83025,6 @@ function toKernel(source2, flavour, { place, folder: folder2, unames, headerOnly
     nvra,
     evr: { epoch, version: version2, release: release2 },
     uname: uname2,
-    vmlinuxPath,
-    ...otherVmlinuxPaths.length > 0 ? { otherVmlinuxPaths } : {},
     size: item.size,
     checksum: item.checksum,
     ...headerOnly ? { checksumOf: "header" } : {},
@@ -82139,6 +83033,14 @@ function toKernel(source2, flavour, { place, folder: folder2, unames, headerOnly
     keyPaths,
     trustedKeys: source2.keys?.fingerprints ?? []
   };
+  if (method === "embedded") {
+    const path2 = shape.bootImage?.path ?? "";
+    return { ...published2, method, imagePath: path2.replaceAll("<uname>", uname2) };
+  }
+  const paths = [shape.vmlinux].flat().map((path2) => path2.replaceAll("<uname>", uname2));
+  const [vmlinuxPath = "", ...others] = paths;
+  const otherVmlinuxPaths = others.length > 0 ? { otherVmlinuxPaths: others } : {};
+  return { ...published2, method, vmlinuxPath, ...otherVmlinuxPaths };
 }
 function merge(known, again) {
   const [first2, ...others] = known.releases;
@@ -82166,6 +83068,54 @@ function compareText2(one2, two2) {
   return one2 < two2 ? -1 : 1;
 }
 
+// src/jobs/plan/limit.ts
+var UNITS2 = {
+  kB: ["bytes", 1e3],
+  MB: ["bytes", 1e6],
+  GB: ["bytes", 1e9],
+  TB: ["bytes", 1e12],
+  min: ["minutes", 1],
+  h: ["minutes", 60]
+};
+function parseLimit(word3) {
+  const [, digits, unit] = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word3) ?? [];
+  if (digits === void 0 || unit === void 0 && digits.includes(".")) {
+    throw new Error(`'${word3}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
+  }
+  if (unit === void 0) return { kernels: Number(digits) };
+  const [kind, factor] = UNITS2[unit];
+  return { [kind]: Number(digits) * factor };
+}
+function tightest(limits) {
+  const of = (kind) => {
+    const values = limits.flatMap((limit) => limit[kind] ?? []);
+    return values.length > 0 ? { [kind]: Math.min(...values) } : {};
+  };
+  return { ...of("kernels"), ...of("bytes"), ...of("minutes") };
+}
+var FIXED_SECONDS = 10;
+var BYTES_A_SECOND = 12e6;
+var FIXED_SECONDS_EMBEDDED = 3;
+function estimatedSeconds(kernel) {
+  const fixed = kernel.method === "dwarf" ? FIXED_SECONDS : FIXED_SECONDS_EMBEDDED;
+  return fixed + bytesToRead(kernel) / BYTES_A_SECOND;
+}
+function withinLimits(kernels3, limits) {
+  const { kernels: most = Infinity, bytes: bytes2 = Infinity, minutes = Infinity } = limits;
+  const newestFirst = [...kernels3].sort((one2, two2) => two2.builtAt - one2.builtAt);
+  const taken2 = /* @__PURE__ */ new Set();
+  let size2 = 0;
+  let seconds2 = 0;
+  for (const kernel of newestFirst) {
+    size2 += bytesToRead(kernel);
+    seconds2 += estimatedSeconds(kernel);
+    const fits = taken2.size < most && size2 <= bytes2 && seconds2 <= minutes * 60;
+    if (!fits && taken2.size > 0) break;
+    taken2.add(kernel);
+  }
+  return kernels3.filter((kernel) => taken2.has(kernel));
+}
+
 // src/sources/repositories.ts
 var AT_ONCE = 6;
 var MOST_FOLDERS = 5e3;
@@ -82188,10 +83138,10 @@ async function expandTemplate(template, tree, choice2 = EVERYTHING) {
 }
 async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
   const bound = fillIn(segment, bindings);
-  const open6 = placeholdersOf(bound);
+  const open7 = placeholdersOf(bound);
   const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
-  if (open6.length === 0) return [{ folder: below(bound), bindings }];
-  if (open6.includes("repoid")) {
+  if (open7.length === 0) return [{ folder: below(bound), bindings }];
+  if (open7.includes("repoid")) {
     const ids = await tree.repositoryIds(folder2);
     const each = ids.map(
       (repoid) => descend({ folder: folder2, bindings: { ...bindings, repoid } }, segment, tree, choice2)
@@ -82199,24 +83149,24 @@ async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
     return (await Promise.all(each)).flat();
   }
   const read2 = segmentReader(bound);
-  const looksRight = (names) => !open6.includes("release") || names.some((name) => read2(name) !== void 0);
-  const guessed = combinations(open6, choice2);
+  const looksRight = (names) => !open7.includes("release") || names.some((name) => read2(name) !== void 0);
+  const guessed = combinations(open7, choice2);
   const listed = await tree.list(folder2, looksRight, guessed.length > 0);
   const found = listed?.folders.flatMap((name) => read2(name) ?? []) ?? [];
-  for (const kind of open6)
+  for (const kind of open7)
     choice2.prepare(
       kind,
       found.flatMap((one2) => one2[kind] ?? [])
     );
-  const wanted = found.filter((one2) => open6.every((kind) => choice2.wants(kind, one2[kind] ?? "")));
+  const wanted = found.filter((one2) => open7.every((kind) => choice2.wants(kind, one2[kind] ?? "")));
   return (listed ? wanted : guessed).map((one2) => ({
     folder: below(fillIn(bound, one2)),
     bindings: { ...bindings, ...one2 }
   }));
 }
-function combinations(open6, choice2) {
+function combinations(open7, choice2) {
   let all = [{}];
-  for (const kind of open6) {
+  for (const kind of open7) {
     const values = choice2.guesses(kind);
     all = all.flatMap((one2) => values.map((value) => ({ ...one2, [kind]: value })));
   }
@@ -82292,9 +83242,9 @@ async function findPlaces(source2, repositories, wanted, tree) {
 }
 function headOf(template) {
   const segments = template.split("/");
-  const lazy = segments.findIndex((segment) => /<(?:variant|repoid)>/.test(segment));
-  if (lazy <= 0) return template;
-  const head = segments.slice(0, lazy).join("/");
+  const lazy2 = segments.findIndex((segment) => /<(?:variant|repoid)>/.test(segment));
+  if (lazy2 <= 0) return template;
+  const head = segments.slice(0, lazy2).join("/");
   const needed = placeholdersOf(template).filter((kind) => kind === "release" || kind === "arch");
   return needed.every((kind) => head.includes(`<${kind}>`)) ? head : template;
 }
@@ -82548,11 +83498,11 @@ function asRepositoryPath(href, origin) {
 }
 
 // src/rpmmd/repository.ts
-import { createHash as createHash9 } from "node:crypto";
+import { createHash as createHash10 } from "node:crypto";
 import { createReadStream as createReadStream3, createWriteStream as createWriteStream2 } from "node:fs";
-import { rm as rm13 } from "node:fs/promises";
+import { rm as rm15 } from "node:fs/promises";
 import { tmpdir as tmpdir3 } from "node:os";
-import { join as join14 } from "node:path";
+import { join as join16 } from "node:path";
 import { pipeline as pipeline4 } from "node:stream/promises";
 
 // src/rpmmd/xml.ts
@@ -82867,7 +83817,7 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
     const fetched = await fetchFile(pool, path2, options3, async (response) => {
       if (response.status !== 200) throw gone(mirror, folder2, entry);
       transfers += 1;
-      const file = join14(temporary, `primary-${transfers}`);
+      const file = join16(temporary, `primary-${transfers}`);
       await keep(response, entry, file, onBytes);
       return { file, url: response.url };
     });
@@ -82880,7 +83830,7 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
     if (!(error2 instanceof Failure) || error2.reason !== "network") throw error2;
     throw new Failure("bad-repository", error2.message, error2.advice, error2);
   } finally {
-    await rm13(temporary, { recursive: true, force: true, maxRetries: 3 });
+    await rm15(temporary, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 function gone(mirror, folder2, { location }) {
@@ -82891,7 +83841,7 @@ function gone(mirror, folder2, { location }) {
   );
 }
 async function keep({ body, url: url3 }, { size: promised, checksum: checksum2 }, file, onBytes) {
-  const hash = createHash9(checksum2.algorithm);
+  const hash = createHash10(checksum2.algorithm);
   const most = promised ?? LARGEST.served;
   let size2 = 0;
   await pipeline4(
@@ -85670,7 +86620,8 @@ function unameIn(paths, expression2, location) {
 // src/sources/discover.ts
 async function findKernels(platform4, query, progress) {
   const { source: source2 } = query;
-  const flavourOf2 = packageNames(source2, query.flavours);
+  const roles = packageNames(source2, query.flavours, query.method);
+  const flavourOf2 = new Map([...roles].map(([name, { flavour }]) => [name, flavour]));
   const task = progress.begin(`${source2.id} repositories`);
   task.stage("metadata");
   try {
@@ -85683,7 +86634,9 @@ async function findKernels(platform4, query, progress) {
       task,
       progress.note
     );
-    const templates = source2.repositories.filter((one2) => !mirrorInfo.listed.has(one2));
+    const templates = source2.repositories.filter(
+      (one2) => !mirrorInfo.listed.has(one2) && (query.method !== "dwarf" || !one2.bootImagesOnly)
+    );
     const places = [
       ...mirrorInfo.places,
       ...await findPlaces(source2, templates, query, tree.folders)
@@ -85696,7 +86649,7 @@ async function findKernels(platform4, query, progress) {
       if (!("read" in outcome2)) continue;
       for (const line2 of outcome2.read.flatMap(({ warnings }) => warnings)) progress.warn(line2);
     }
-    const discovery = summarise(query, flavourOf2, outcomes, mirrorInfo);
+    const discovery = summarise(query, roles, outcomes, mirrorInfo);
     const { kernels: kernels3, repositories, packages } = discovery;
     task.end(
       "read",
@@ -85727,10 +86680,10 @@ async function readPlace(place, tree) {
   } catch (error2) {
     const failure = asFailure(error2);
     if (ABOUT_THE_RUN.includes(failure.reason)) throw error2;
-    return { problem: { where, failure } };
+    return { place, problem: { where, failure } };
   }
 }
-function summarise(query, flavourOf2, outcomes, mirrorInfo) {
+function summarise(query, roles, outcomes, mirrorInfo) {
   const { source: source2, kernels: globs } = query;
   const read2 = outcomes.flatMap((outcome2) => "read" in outcome2 ? outcome2.read : []);
   const broken = outcomes.flatMap((outcome2) => "problem" in outcome2 ? [outcome2.problem] : []);
@@ -85742,7 +86695,12 @@ function summarise(query, flavourOf2, outcomes, mirrorInfo) {
   const unusable = read2.flatMap(
     ({ folder: folder2, unusable: sentences }) => sentences.map((text3) => ({ where: folder2, failure: new Failure("bad-repository", text3) }))
   );
-  const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf2, read2, query.arches);
+  const { kernels: published2, problems: odd } = mergeKernels(source2, roles, read2, query.arches);
+  const unreadPlaces = outcomes.flatMap(
+    (outcome2) => "problem" in outcome2 && !outcome2.place.repository.bootImagesOnly ? [outcome2.place] : []
+  );
+  const unread = ({ releases, arch: arch3 }) => query.method === "auto" && unreadPlaces.some((place) => (place.arch ?? arch3) === arch3 && releases.includes(place.release));
+  const all = choosePackages(source2, published2, unread);
   const { kernels: kernels3, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels: kernels3,
@@ -85767,11 +86725,11 @@ function noRepository2({ source: source2, releases, arches }, roots) {
 
 // src/archive/archive.ts
 import { readdir as readdir4, readFile as readFile6 } from "node:fs/promises";
-import { join as join17 } from "node:path";
+import { join as join19 } from "node:path";
 
 // src/git/location.ts
 import { existsSync as existsSync7 } from "node:fs";
-import { join as join15, resolve as resolve2 } from "node:path";
+import { join as join17, resolve as resolve2 } from "node:path";
 import { fileURLToPath } from "node:url";
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function parseLocation(where) {
@@ -85827,8 +86785,8 @@ function local(where) {
   if (!existsSync7(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = existsSync7(join15(folder2, "HEAD")) && existsSync7(join15(folder2, "objects"));
-  if (bare || existsSync7(join15(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = existsSync7(join17(folder2, "HEAD")) && existsSync7(join17(folder2, "objects"));
+  if (bare || existsSync7(join17(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path2) {
@@ -85941,9 +86899,9 @@ function explainGitError(attempt, where, said, cause) {
 
 // src/git/repository.ts
 import { existsSync as existsSync8 } from "node:fs";
-import { mkdir as mkdir7, rm as rm14, writeFile as writeFile3 } from "node:fs/promises";
+import { mkdir as mkdir7, rm as rm16, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir4 } from "node:os";
-import { join as join16, resolve as resolve3 } from "node:path";
+import { join as join18, resolve as resolve3 } from "node:path";
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -89531,14 +90489,14 @@ var GitRepository = class _GitRepository {
     return repository;
   }
   async close() {
-    await rm14(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await rm16(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
   async #init() {
     const format = this.#format === "sha1" ? [] : [`--object-format=${this.#format}`];
     await this.#local("make a repository in", ["init", ...format]);
     if (this.#alternate !== void 0) {
-      await mkdir7(join16(this.folder, "objects/info"), { recursive: true });
-      await writeFile3(join16(this.folder, "objects/info/alternates"), `${this.#alternate}
+      await mkdir7(join18(this.folder, "objects/info"), { recursive: true });
+      await writeFile3(join18(this.folder, "objects/info/alternates"), `${this.#alternate}
 `);
     }
     await this.#local("make a repository in", ["remote", "add", REMOTE, this.name]);
@@ -89567,7 +90525,7 @@ var GitRepository = class _GitRepository {
     const format = oid.length === 64 ? "sha256" : "sha1";
     if (format === this.#format) return;
     this.#format = format;
-    await rm14(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await rm16(this.folder, { recursive: true, force: true, maxRetries: 3 });
     await mkdir7(this.folder, { mode: 448 });
     await this.#init();
   }
@@ -89578,7 +90536,7 @@ var GitRepository = class _GitRepository {
    */
   async fetchBranches(branches, depth) {
     const specs = branches.map((branch) => `+${remoteRef(branch)}:${localRef(branch)}`);
-    const isShallow = existsSync8(join16(this.folder, "shallow"));
+    const isShallow = existsSync8(join18(this.folder, "shallow"));
     const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
     const running = this.#git.remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
     await this.#git.explained("read", this.name, running);
@@ -89712,7 +90670,7 @@ var GitRepository = class _GitRepository {
   /** The tree of a commit (or the empty one) with changes; the blobs need not be here. */
   async writeTree(base, changes) {
     this.#indexes += 1;
-    const env = { GIT_INDEX_FILE: join16(this.folder, `index-${this.#indexes}`) };
+    const env = { GIT_INDEX_FILE: join18(this.folder, `index-${this.#indexes}`) };
     const run2 = (args, input) => this.#git.explained(
       "write a tree into",
       this.folder,
@@ -89880,14 +90838,14 @@ function folderArchive(folder2) {
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        join17(entry.parentPath, entry.name).slice(folder2.length + 1),
+        join19(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path2) => {
     try {
-      return await readFile6(join17(folder2, path2));
+      return await readFile6(join19(folder2, path2));
     } catch (error2) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error2, code)))
         return void 0;
@@ -89920,7 +90878,7 @@ function catalogFileOf(content) {
 }
 var EMPTY_CATALOG = /* @__PURE__ */ new Map();
 var run = exactOptional(url2);
-var built = strictObject({
+var built = {
   ...identity,
   state: picklist(["archived", "pending"]),
   tarball: strictObject({
@@ -89929,17 +90887,13 @@ var built = strictObject({
     blob: pipe2(string(), regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "is no git object"))
   }),
   btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
-  vmlinux: strictObject({
-    size,
-    sha256: sha2563,
-    embeddedBtf: boolean()
-  }),
-  pahole: pahole2,
   modules: exactOptional(modules),
   verified: verification,
   builtAt: time,
   run
-});
+};
+var builtFromDwarf = strictObject({ ...built, ...dwarf });
+var builtFromBootImage = strictObject({ ...built, ...embedded });
 var failed2 = strictObject({
   ...identity,
   state: literal("failed"),
@@ -89948,9 +90902,14 @@ var failed2 = strictObject({
   attempts: tupleWithRest([time], time),
   run
 });
+function entryShape(entry) {
+  const { state, method } = { state: void 0, method: void 0, ...Object(entry) };
+  if (state === "failed") return failed2;
+  return method === "embedded" ? builtFromBootImage : builtFromDwarf;
+}
 var document2 = strictObject({
   schema: literal(CATALOG_SCHEMA),
-  kernels: record(string(), variant("state", [built, failed2]))
+  kernels: record(string(), lazy(entryShape))
 });
 function parseCatalog(text3, from) {
   const fail = (why, advice2) => new Failure("bad-archive", `${CATALOG_FILE} of ${from} cannot be used: ${why}.`, advice2);
@@ -89985,24 +90944,26 @@ function sorted(catalog) {
 }
 function builtEntry(record2, blob, runUrl) {
   const { sha256: sha2564, size: size2 } = record2.tarball;
-  const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
+  const { btf, verified: verified2, finishedAt } = record2;
   return {
-    ...identityOf(record2),
+    ...identityOf3(record2),
     state: "pending",
     tarball: { size: size2, sha256: sha2564, blob },
     btf,
-    vmlinux,
-    pahole: pahole3,
+    ...provenanceOf(record2),
     verified: verified2,
     builtAt: finishedAt,
     ...record2.modules === void 0 ? void 0 : { modules: record2.modules },
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
 }
+function provenanceOf(record2) {
+  return record2.method === "embedded" ? { method: record2.method, bootImage: record2.bootImage } : { method: record2.method, vmlinux: record2.vmlinux, pahole: record2.pahole };
+}
 function failedEntry(record2, runUrl) {
   const { reason: reason2, message, finishedAt } = record2;
   return {
-    ...identityOf(record2),
+    ...identityOf3(record2),
     state: "failed",
     reason: reason2,
     message,
@@ -90010,7 +90971,7 @@ function failedEntry(record2, runUrl) {
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
 }
-function identityOf(record2) {
+function identityOf3(record2) {
   const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3 } = record2;
   return { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3, package: record2.package };
 }
@@ -90118,7 +91079,14 @@ function kernelState(kernel, rules) {
   const notDue = failure !== void 0 && !retryFailed && !mayRetry(kernel, failure, now);
   return notDue ? "failed" : "wanted";
 }
-var PERMANENT = ["no-vmlinux", "no-dwarf", "bad-elf"];
+var PERMANENT = [
+  "no-vmlinux",
+  "no-dwarf",
+  "bad-elf",
+  "no-btf",
+  "bad-image",
+  "ambiguous-btf"
+];
 var FIRST_WAIT_HOURS = 12;
 var LONGEST_WAIT_HOURS = 30 * 24;
 function hoursAfter(attempts) {
@@ -90126,6 +91094,8 @@ function hoursAfter(attempts) {
 }
 function mayRetry(kernel, failure, now) {
   if (!isSamePackage(kernel, failure)) return true;
+  const untried = kernel.method === "dwarf" && kernel.bootPackage !== void 0;
+  if (failure.reason === "no-vmlinux" && untried) return true;
   if (PERMANENT.includes(failure.reason)) return false;
   const last = Date.parse(failure.attempts.at(-1) ?? "");
   if (Number.isNaN(last)) return true;
@@ -90145,7 +91115,7 @@ var checksum = object({
   value: pipe2(string(), regex(/^[0-9a-f]{40,128}$/))
 });
 var locations = tupleWithRest([path], path);
-var KernelShape = object({
+var published = {
   distribution,
   versionId,
   releases: tupleWithRest([release], release),
@@ -90154,8 +91124,6 @@ var KernelShape = object({
   nvra: word,
   evr: object({ epoch: count, version: string(), release: string() }),
   uname,
-  vmlinuxPath: memberPath2,
-  otherVmlinuxPaths: exactOptional(array(memberPath2)),
   size,
   checksum,
   checksumOf: exactOptional(literal("header")),
@@ -90166,6 +91134,22 @@ var KernelShape = object({
     array(object({ size, checksum, locations, keyPaths: array(path) }))
   ),
   trustedKeys: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/)))
+};
+var BootPackageShape = object({
+  ...published,
+  method: literal("embedded"),
+  imagePath: memberPath2
+});
+var DebuginfoPackageShape = object({
+  ...published,
+  method: optional(literal("dwarf"), "dwarf"),
+  vmlinuxPath: memberPath2,
+  otherVmlinuxPaths: exactOptional(array(memberPath2)),
+  bootPackage: exactOptional(BootPackageShape)
+});
+var KernelShape = lazy((kernel) => {
+  const { method } = { method: void 0, ...Object(kernel) };
+  return method === "embedded" ? BootPackageShape : DebuginfoPackageShape;
 });
 var PlanShape = object({
   schema: literal(PLAN_SCHEMA),
@@ -90226,9 +91210,9 @@ async function makePlan(platform4, request2, progress) {
   const now = platform4.clock.date();
   const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, now };
   const earliest = since === void 0 ? 0 : since.getTime() / 1e3;
-  const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
-  const states = new Map(published.map((kernel) => [kernel, kernelState(kernel, rules)]));
-  const wanted = published.filter((kernel) => states.get(kernel) === "wanted");
+  const published2 = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
+  const states = new Map(published2.map((kernel) => [kernel, kernelState(kernel, rules)]));
+  const wanted = published2.filter((kernel) => states.get(kernel) === "wanted");
   const kernels3 = withinLimits(wanted, limits);
   return {
     schema: PLAN_SCHEMA,
@@ -90237,8 +91221,20 @@ async function makePlan(platform4, request2, progress) {
     mirrors: discovery.mirrors,
     ...archive ? { archive: addressText(archive.where) } : {},
     ...countAll(states, new Set(kernels3)),
+    prices: { dwarf: priceOf(kernels3, "dwarf"), embedded: priceOf(kernels3, "embedded") },
     kernels: kernels3,
     troubles: discovery.problems.map(toPlanProblem)
+  };
+}
+function priceOf(kernels3, method) {
+  const packages = kernels3.flatMap((kernel) => {
+    if (kernel.method === method) return [kernel];
+    return kernel.method === "dwarf" ? kernel.bootPackage ?? [] : [];
+  });
+  return {
+    kernels: packages.length,
+    bytes: packages.reduce((sum2, one2) => sum2 + bytesToRead(one2), 0),
+    seconds: Math.round(packages.reduce((sum2, one2) => sum2 + estimatedSeconds(one2), 0))
   };
 }
 var NONE2 = {
@@ -90260,8 +91256,8 @@ function countAll(states, chosen) {
     const key = `${release2} ${arch3}`;
     const column = state !== "wanted" ? state : chosen.has(kernel) ? "build" : "later";
     const row3 = rows.get(key) ?? { release: release2, arch: arch3, ...NONE2 };
-    rows.set(key, { ...row3, ...counted2(row3, column, kernel.size) });
-    total = counted2(total, column, kernel.size);
+    rows.set(key, { ...row3, ...counted2(row3, column, bytesToRead(kernel)) });
+    total = counted2(total, column, bytesToRead(kernel));
   }
   const sorted2 = [...rows].sort(([one2], [two2]) => one2 < two2 ? -1 : 1);
   return { rows: sorted2.map(([, row3]) => row3), total };
@@ -90279,17 +91275,17 @@ function toPlanProblem({ where, failure }) {
 }
 
 // src/commands/selection-options.ts
-import { join as join19 } from "node:path";
+import { join as join21 } from "node:path";
 
 // src/rpmmd/cache.ts
 import { readFile as readFile7 } from "node:fs/promises";
-import { join as join18 } from "node:path";
+import { join as join20 } from "node:path";
 var SCHEMA = 2;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, warn) {
   let writable = true;
-  const fileOf2 = (key) => join18(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
+  const fileOf2 = (key) => join20(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
     read: async (key, shape) => {
       const text3 = await readFile7(fileOf2(key), "utf8").catch(() => void 0);
@@ -90856,6 +91852,14 @@ var BUILT_IN = [
             "openEuler-<release>/update/<arch>",
             "openEuler-<release>/update/<arch>/<variant>/<arch>"
           ]
+        },
+        {
+          "name": "OS",
+          "folders": [
+            "openEuler-<release>/OS/<arch>",
+            "openEuler-<release>/OS/<arch>/<variant>/<arch>"
+          ],
+          "bootImagesOnly": true
         }
       ],
       "flavours": {
@@ -90863,6 +91867,10 @@ var BUILT_IN = [
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
           "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel",
+            "path": "./boot/vmlinuz-<uname>"
+          },
           "embeddedBtf": {
             "from": "5.10.0-52",
             "arches": [
@@ -90874,12 +91882,20 @@ var BUILT_IN = [
         "rt": {
           "package": "kernel-rt-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel-rt",
+            "path": "./boot/vmlinuz-<uname>"
+          }
         },
         "64kb": {
           "package": "kernel-64kb-debuginfo",
           "uname": "<ver>-<rel>.<arch>+64kb",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel-64kb",
+            "path": "./boot/vmlinuz-<uname>"
+          }
         }
       },
       "keys": {
@@ -91211,13 +92227,18 @@ async function toQuery(platform4, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && join19(env.HOME, ".cache");
-  return base ? join19(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && join21(env.HOME, ".cache");
+  return base ? join21(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/plan-options.ts
 var planOptions = {
   ...selectionOptions,
+  method: choice(
+    METHOD_CHOICES,
+    "how to make BTF: from vmlinux in kernel-debuginfo ('dwarf'), out of the boot image in the kernel package ('embedded'), or 'dwarf' if there is a vmlinux and else 'embedded' ('auto')",
+    { default: "auto" }
+  ),
   archive: text2(
     "<URL|folder>",
     "git archive to compare with: kernels that it has are not built again"
@@ -91263,7 +92284,7 @@ async function toPlan(platform4, options3, progress) {
     skipEmbedded,
     retryFailed
   } = options3;
-  const query = await toQuery(platform4, options3, progress);
+  const query = { ...await toQuery(platform4, options3, progress), method: options3.method };
   const archive = where === void 0 ? void 0 : {
     where,
     branch: asBranch(branch),
@@ -91310,7 +92331,7 @@ async function toBuildPlan(platform4, options3, progress) {
   };
 }
 function refuseBeside(options3) {
-  const { archive, allowEmpty, base, since, sources: sources2, skipEmbedded, retryFailed } = options3;
+  const { archive, allowEmpty, base, since, sources: sources2, skipEmbedded, retryFailed, method } = options3;
   const pointless = Object.entries({
     archive,
     "allow-empty": allowEmpty,
@@ -91318,7 +92339,8 @@ function refuseBeside(options3) {
     since,
     "skip-embedded": skipEmbedded,
     "retry-failed": retryFailed,
-    sources: sources2.length > 0
+    sources: sources2.length > 0,
+    method: method !== "auto"
   }).filter(([, value]) => value !== void 0 && value !== false);
   if (pointless.length === 0) return;
   const names = pointless.map(([name]) => `--${name}`).join(", ");
@@ -91390,6 +92412,10 @@ var buildOptions = {
   trustKey: list("<fingerprint|file>", "key to trust in addition to the distribution's keys", {
     separator: "lines"
   }),
+  crossCheck: flag(
+    "also take the BTF out of the boot image, and put the comparison with it into the record"
+  ),
+  replaceMethod: flag("build again what an earlier run made by the other method"),
   jobs: number2(
     "<number>",
     "number of kernels to process at the same time; by default the number of cores",
@@ -91418,7 +92444,7 @@ var buildOptions = {
   )
 };
 function toBuildRequest(options3, output) {
-  const { profile, jobs, connections, temp, signature } = options3;
+  const { profile, jobs, connections, temp, signature, crossCheck: crossCheck2, replaceMethod } = options3;
   const names = parseModuleNames(options3.modules);
   const folder2 = resolve4(options3.modulesOutput ?? `${output}-modules`);
   return {
@@ -91428,6 +92454,8 @@ function toBuildRequest(options3, output) {
     temp,
     signature,
     modules: names === void 0 ? void 0 : { names, output: folder2 },
+    crossCheck: crossCheck2,
+    replaceMethod,
     tools: toToolRequest(options3),
     expectation: { kind: "kernel", minimumTypes: options3.minimumTypes ?? KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
@@ -91435,8 +92463,8 @@ function toBuildRequest(options3, output) {
 }
 var build = defineCommand({
   name: "build",
-  summary: "build the BTF of kernels from their debuginfo packages",
-  description: "Downloads each kernel-debuginfo package as a stream, extracts vmlinux, makes BTF with pahole, checks it and writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. Kernels that an earlier run has built are skipped. A kernel that fails does not stop the others.",
+  summary: "build the BTF of kernels from their packages",
+  description: "Downloads each kernel-debuginfo package as a stream, extracts vmlinux and makes BTF with pahole; for kernels without debuginfo it reads the kernel package up to its boot image and takes out the BTF that the kernel carries. Checks it and writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. Kernels that an earlier run has built are skipped. A kernel that fails does not stop the others.",
   options: {
     ...buildPlanOptions,
     output: text2("<folder>", "folder for tarballs and records", { default: "btf" }),
@@ -91462,9 +92490,9 @@ var build = defineCommand({
 import { availableParallelism as availableParallelism3 } from "node:os";
 
 // src/archive/cached-reader.ts
-import { createHash as createHash10 } from "node:crypto";
-import { mkdir as mkdir8, readdir as readdir5, readFile as readFile10, rm as rm15 } from "node:fs/promises";
-import { join as join20 } from "node:path";
+import { createHash as createHash11 } from "node:crypto";
+import { mkdir as mkdir8, readdir as readdir5, readFile as readFile10, rm as rm17 } from "node:fs/promises";
+import { join as join22 } from "node:path";
 
 // src/archive/reader.ts
 function archiveReader(archive, content = "kernels") {
@@ -91604,11 +92632,11 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await replaceFile(join20(folder2, name), one2.tarball);
+  if (name !== void 0) await replaceFile(join22(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await readFile10(join20(folder2, name));
+    const bytes2 = await readFile10(join22(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
@@ -91617,7 +92645,7 @@ async function readKept(folder2, name) {
 }
 function isNamed(name, bytes2) {
   const [kind, sum2 = ""] = name.split("-");
-  const hash = createHash10(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
+  const hash = createHash11(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
   return hash.update(bytes2).digest("hex") === sum2;
 }
@@ -91625,7 +92653,7 @@ async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
   const names = await readdir5(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => rm15(join20(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => rm17(join22(folder2, name))));
 }
 async function cacheKey(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
@@ -92838,7 +93866,7 @@ function equalValues(left, right) {
       return right.kind === "data" && left.section === right.section && left.offset === right.offset;
   }
 }
-function join21(left, right) {
+function join23(left, right) {
   if (equalValues(left, right)) return left;
   const isOneFrame = left.kind === "stack" && right.kind === "stack" && left.frame === right.frame;
   return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN2;
@@ -93053,7 +94081,7 @@ var AbstractState = class _AbstractState {
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
         const theirValue = theirs.registers[register] ?? UNKNOWN2;
-        const joined2 = join21(value, theirValue);
+        const joined2 = join23(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
         this.#change(index2).registers[register] = joined2;
@@ -93062,7 +94090,7 @@ var AbstractState = class _AbstractState {
       for (const [offset, slot] of frame.stack) {
         const theirSlot = theirs.stack.get(offset);
         const theirValue = theirSlot?.size === slot.size ? theirSlot.value : UNKNOWN2;
-        const joined2 = join21(slot.value, theirValue);
+        const joined2 = join23(slot.value, theirValue);
         if (losesAddress(joined2, slot.value, theirValue)) escaped = true;
         if (theirSlot !== void 0 && equalValues(joined2, slot.value)) continue;
         if (joined2.kind === "unknown") this.#change(index2).stack.delete(offset);
@@ -93391,7 +94419,7 @@ var Analysis = class {
       callback: { address: target, helper, context: value }
     });
     if (inner.callback === void 0) return;
-    inner.callback.context = join21(inner.callback.context, value);
+    inner.callback.context = join23(inner.callback.context, value);
     state.forgetCallerSaved();
     this.#enterFrame(target, argumentsOf(inner.callback), state, inner);
     this.#next(current2);
@@ -93815,7 +94843,7 @@ import { readdir as readdir6, readFile as readFile11 } from "node:fs/promises";
 
 // src/jobs/fetch/image.ts
 import { lstat, readlink } from "node:fs/promises";
-import { join as join22 } from "node:path";
+import { join as join24 } from "node:path";
 var MOST_LINKS2 = 40;
 async function resolveInImage(root, path2, last = "follow") {
   if (root === "/") return path2;
@@ -93830,7 +94858,7 @@ async function resolveInImage(root, path2, last = "follow") {
       continue;
     }
     const isLast = rest.every((one2) => one2 === "");
-    const target = isLast && last === "keep" ? void 0 : await linkAt(join22(root, ...done, part));
+    const target = isLast && last === "keep" ? void 0 : await linkAt(join24(root, ...done, part));
     if (target === void 0) {
       done = [...done, part];
       continue;
@@ -93846,7 +94874,7 @@ async function resolveInImage(root, path2, last = "follow") {
     if (target.startsWith("/")) done = [];
     todo = [...target.split("/"), ...rest];
   }
-  return join22(root, ...done);
+  return join24(root, ...done);
 }
 async function linkAt(path2) {
   try {
@@ -94507,326 +95535,6 @@ import { basename as basename5 } from "node:path";
 
 // src/boot-image/load.ts
 import { readFile as readFile13 } from "node:fs/promises";
-
-// src/boot-image/format.ts
-var HEAD = 592;
-var COMPRESSION_MAGICS = [
-  ["gzip", "1f8b08"],
-  ["xz", "fd377a585a00"],
-  ["zstd", "28b52ffd"],
-  ["bzip2", "425a68"],
-  // The properties byte of lc=3, lp=0, pb=2 and a dictionary of a multiple of 64 KiB: what every encoder writes.
-  ["lzma", "5d0000"],
-  ["lz4", "02214c18"],
-  // the legacy format, which the kernel uses
-  ["lz4", "04224d18"],
-  ["lzo", "894c5a4f000d0a1a0a"]
-];
-var TRAILER2 = 4;
-function compressionOf2(start2) {
-  const hex = start2.toString("hex", 0, 16);
-  return COMPRESSION_MAGICS.find(([, magic]) => hex.startsWith(magic))?.[0];
-}
-async function recognise(source2) {
-  const head = await source2.read(0, Math.min(HEAD, source2.size));
-  const at3 = (offset, text3) => head.length >= offset + text3.length && head.toString("latin1", offset, offset + text3.length) === text3;
-  if (at3(0, "\x7FELF")) return { kind: "kernel", form: "ELF" };
-  if (at3(510, "U\xAA") && at3(514, "HdrS")) return bzImage(source2, head);
-  if (at3(4, "zimg")) return zboot(source2, head);
-  if (at3(56, "ARMd")) return { kind: "kernel", form: "arm64 Image" };
-  if (at3(56, "RSC") || at3(48, "RISCV\0\0\0")) {
-    return { kind: "kernel", form: "riscv64 Image" };
-  }
-  const compression = compressionOf2(head);
-  if (compression !== void 0) return { kind: "compressed", compression };
-  return { kind: "kernel", form: "plain" };
-}
-async function bzImage(source2, head) {
-  const name = "bzImage";
-  const broken = (problem) => ({ kind: "broken", name, problem });
-  if (head.length < HEAD) return broken("it ends within its setup header");
-  const version2 = head.readUInt16LE(518);
-  if (version2 < 520) {
-    return broken(
-      `its boot protocol is ${version2 >> 8}.${version2 & 255}, and 2.8 is the first that says where the kernel is`
-    );
-  }
-  const setupSectors = head.readUInt8(497) || 4;
-  const offset = (setupSectors + 1) * 512 + head.readUInt32LE(584);
-  return wrapper(source2, name, { offset, size: head.readUInt32LE(588) }, TRAILER2);
-}
-async function zboot(source2, head) {
-  const name = "EFI zboot";
-  if (head.length < 64) return { kind: "broken", name, problem: "it ends within its header" };
-  const range = { offset: head.readUInt32LE(8), size: head.readUInt32LE(12) };
-  return wrapper(source2, name, range, 0);
-}
-async function wrapper(source2, name, payload, trailerBytes) {
-  const { offset, size: size2 } = payload;
-  if (size2 <= 16 || offset + size2 > source2.size) {
-    const problem = `its header says that ${size2} bytes of kernel begin at ${offset}, and it has ${source2.size} bytes`;
-    return { kind: "broken", name, problem };
-  }
-  const start2 = await source2.read(offset, 16);
-  const compression = compressionOf2(start2);
-  if (compression === void 0) {
-    if (start2.toString("latin1", 0, 4) === "\x7FELF") {
-      return { kind: "wrapper", name, payload, compression: "none", trailer: 0 };
-    }
-    const problem = `its kernel begins with ${start2.toString("hex", 0, 8)}, which is the beginning of no known compression`;
-    return { kind: "broken", name, problem };
-  }
-  const trailer = compression === "gzip" ? 0 : trailerBytes;
-  return { kind: "wrapper", name, payload: { offset, size: size2 - trailer }, compression, trailer };
-}
-
-// src/boot-image/unpack.ts
-var MOST_IMAGE_BYTES = 256 * 1024 * 1024;
-var MOST_LAYERS = 4;
-var PIECE2 = 1024 * 1024;
-var XZ2 = {
-  program: "xz",
-  args: ["--decompress", "--stdout", "--single-stream", "--memlimit-decompress=512MiB"],
-  env: PLAIN_ENVIRONMENT
-};
-async function unpackBootImage(image2, unpacking) {
-  if (image2.size > MOST_IMAGE_BYTES) {
-    throw badImage(
-      image2,
-      `it has ${image2.size} bytes, and ${MOST_IMAGE_BYTES} is the most that is read`
-    );
-  }
-  const layers = [];
-  let held;
-  let bytes2 = image2;
-  try {
-    for (; ; ) {
-      const layer = await recognise(bytes2);
-      if (layer.kind === "broken")
-        throw badImage(image2, `as ${layer.name} it is broken: ${layer.problem}`);
-      if (layer.kind === "kernel") {
-        const last = held;
-        layers.push(layer.form);
-        return { bytes: bytes2, form: layer.form, layers, remove: async () => last?.remove() };
-      }
-      if (layers.length >= 2 * MOST_LAYERS) throw badImage(image2, "it is wrapped too often");
-      const { compression } = layer;
-      if (layer.kind === "wrapper") layers.push(layer.name);
-      if (compression !== "none") layers.push(compression);
-      const payload = layer.kind === "wrapper" ? layer.payload : { offset: 0, size: bytes2.size };
-      const stated = layer.kind === "wrapper" && layer.trailer > 0 ? (await bytes2.read(payload.offset + payload.size, 4)).readUInt32LE(0) : void 0;
-      const next2 = await unpacking.store();
-      try {
-        await unpackInto(
-          next2,
-          { image: image2, bytes: bytes2, payload, compression, stated },
-          { programs: unpacking.programs, xz: XZ2 }
-        );
-        bytes2 = await next2.finish(image2.name);
-      } catch (error2) {
-        await next2.remove();
-        throw error2;
-      }
-      await held?.remove();
-      held = next2;
-    }
-  } catch (error2) {
-    await held?.remove();
-    throw error2;
-  }
-}
-async function unpackInto(store, packed, decoders) {
-  const { image: image2, bytes: bytes2, payload, compression, stated } = packed;
-  const damaged = (why) => badImage(image2, `its ${compression} data cannot be unpacked: ${why}`);
-  let size2 = 0;
-  for await (const chunk of decompress(compression, pieces(bytes2, payload), decoders, damaged)) {
-    size2 += chunk.length;
-    if (size2 > MOST_IMAGE_BYTES)
-      throw badImage(image2, `it unpacks to more than ${MOST_IMAGE_BYTES} bytes`);
-    await store.write(chunk);
-  }
-  if (stated !== void 0 && stated !== size2) {
-    throw badImage(image2, `it says that it unpacks to ${stated} bytes, and there are ${size2}`);
-  }
-}
-async function* pieces(bytes2, { offset, size: size2 }) {
-  for (let at3 = 0; at3 < size2; at3 += PIECE2)
-    yield bytes2.read(offset + at3, Math.min(PIECE2, size2 - at3));
-}
-async function memoryStore() {
-  let chunks = [];
-  return {
-    write: async (bytes2) => {
-      chunks.push(Buffer.from(bytes2));
-    },
-    finish: async (name) => {
-      const all = Buffer.concat(chunks);
-      chunks = [];
-      return {
-        name,
-        size: all.length,
-        read: async (offset, length) => all.subarray(offset, offset + length)
-      };
-    },
-    remove: async () => {
-      chunks = [];
-    }
-  };
-}
-function badImage(image2, what) {
-  return new Failure("bad-image", `${image2.name} is not a sound boot image: ${what}.`);
-}
-
-// src/boot-image/find-btf.ts
-var PIECE3 = 4 * 1024 * 1024;
-var MOST_CANDIDATES = 64;
-var BANNER = "Linux version ";
-var LONGEST_UNAME = 128;
-async function findKernelBtf(kernel, sought) {
-  const { bytes: bytes2 } = kernel;
-  const section = kernel.form === "ELF" ? await btfSection(bytes2) : "no sections";
-  const found = await scan(bytes2, section === "no sections");
-  const uname2 = soleBanner(bytes2, found.banners, sought.uname);
-  if (section === void 0) throw noBtf(bytes2, uname2, "its ELF file has no section .BTF");
-  if (section !== "no sections") return { btf: section, foundBy: "section", uname: uname2 };
-  return {
-    btf: await soleCandidate(bytes2, found.candidates, sought, uname2),
-    foundBy: "scan",
-    uname: uname2
-  };
-}
-async function btfSection(bytes2) {
-  try {
-    const elf = await readElf(bytes2);
-    if (elf.sections.length === 0) return "no sections";
-    const section = findSection(elf, ".BTF");
-    return section && await readSectionBytes(bytes2, section, MAX_BTF_BYTES);
-  } catch (error2) {
-    if (!(error2 instanceof Failure) || error2.reason !== "bad-elf") throw error2;
-    throw badImage(bytes2, `its kernel is a broken ELF file: ${error2.message}`);
-  }
-}
-async function scan(bytes2, forBtf) {
-  const banners = /* @__PURE__ */ new Set();
-  const candidates = [];
-  const overlap = BANNER.length + LONGEST_UNAME;
-  for (let at3 = 0; at3 < bytes2.size; at3 += PIECE3) {
-    const piece = await bytes2.read(at3, Math.min(PIECE3 + overlap, bytes2.size - at3));
-    for (const uname2 of bannersIn(piece)) banners.add(uname2);
-    if (banners.size > MOST_CANDIDATES) throw badImage(bytes2, "it has the banners of many kernels");
-    if (!forBtf) continue;
-    const end = Math.min(PIECE3, piece.length);
-    for (const offset of headersIn(piece, end)) {
-      const size2 = plausibleSize(piece.subarray(offset), bytes2.size - at3 - offset);
-      if (size2 === void 0) continue;
-      candidates.push({ offset: at3 + offset, size: size2 });
-      if (candidates.length > MOST_CANDIDATES) {
-        throw ambiguous(bytes2, `more than ${MOST_CANDIDATES} places look like BTF`);
-      }
-    }
-  }
-  return { banners, candidates };
-}
-function* bannersIn(piece) {
-  for (let at3 = piece.indexOf(BANNER); at3 >= 0; at3 = piece.indexOf(BANNER, at3 + 1)) {
-    const start2 = at3 + BANNER.length;
-    const text3 = piece.toString("latin1", start2, start2 + LONGEST_UNAME);
-    const match = /^(\d[0-9A-Za-z._+~^-]*) \(/.exec(text3);
-    if (match) yield match[1];
-  }
-}
-function* headersIn(piece, end) {
-  for (const magic of [Buffer.from([159, 235, 1, 0]), Buffer.from([235, 159, 1, 0])]) {
-    for (let at3 = piece.indexOf(magic); at3 >= 0 && at3 < end; at3 = piece.indexOf(magic, at3 + 1)) {
-      if (at3 % 4 === 0) yield at3;
-    }
-  }
-}
-function plausibleSize(head, room) {
-  if (head.length < 24 || room < 24) return void 0;
-  const little = head[0] === 159;
-  const u322 = (at3) => little ? head.readUInt32LE(at3) : head.readUInt32BE(at3);
-  const length = u322(4);
-  if (length !== 24 && length !== 32) return void 0;
-  if (length === 32 && head.length < 32) return void 0;
-  const [types, typeBytes, strings, stringBytes] = [u322(8), u322(12), u322(16), u322(20)];
-  if (types !== 0 && length === 24) return void 0;
-  if (types % 4 !== 0 || typeBytes < 12 || typeBytes % 4 !== 0) return void 0;
-  if (strings < types + typeBytes || stringBytes < 2) return void 0;
-  const layoutEnd = length === 32 ? u322(24) + u322(28) : 0;
-  const size2 = length + Math.max(strings + stringBytes, types + typeBytes, layoutEnd);
-  return size2 <= room && size2 <= MAX_BTF_BYTES ? size2 : void 0;
-}
-function soleBanner(bytes2, banners, wanted) {
-  const [first2, ...others] = banners;
-  if (first2 === void 0)
-    throw badImage(bytes2, `there is no '${BANNER}...' in it, so it is no Linux kernel`);
-  if (others.length > 0) {
-    const names = [...banners].slice(0, 4).map(printable).join(", ");
-    throw badImage(bytes2, `it has the banners of several kernels: ${names}`);
-  }
-  if (wanted !== void 0 && first2 !== wanted) {
-    throw badImage(bytes2, `it is the kernel ${printable(first2)}, not ${wanted}`);
-  }
-  return first2;
-}
-async function soleCandidate(bytes2, candidates, { minimumTypes }, uname2) {
-  const sound = [];
-  let unsound;
-  for (const candidate of candidates) {
-    try {
-      const types = walk(await bytes2.read(candidate.offset, candidate.size));
-      sound.push({ offset: candidate.offset, size: candidate.size, types });
-    } catch (error2) {
-      if (!(error2 instanceof Failure)) throw error2;
-      unsound ??= describe(error2);
-    }
-  }
-  const whole = sound.filter(({ types }) => types >= minimumTypes);
-  const left = whole.length > 0 ? whole : sound;
-  const [only, second] = left;
-  if (only === void 0) {
-    if (unsound === void 0) throw noBtf(bytes2, uname2, "nothing in it looks like BTF");
-    throw new Failure(
-      "bad-btf",
-      `What looks like the BTF of ${bytes2.name} cannot be read: ${unsound}`
-    );
-  }
-  if (second !== void 0) {
-    const places = left.map(({ offset }) => offset).join(", ");
-    throw ambiguous(bytes2, `BTF of its own lies at each of the bytes ${places}`);
-  }
-  return bytes2.read(only.offset, only.size);
-}
-function walk(candidate) {
-  const btf = new Btf(candidate);
-  for (let id = 1; id <= btf.count; id++) btf.nameOf(id);
-  return btf.count;
-}
-function noBtf(bytes2, uname2, why) {
-  return new Failure(
-    "no-btf",
-    `The kernel ${printable(uname2)} in ${bytes2.name} carries no BTF: ${why}.`,
-    "It is built without CONFIG_DEBUG_INFO_BTF: make its BTF of its debug information (--method dwarf)."
-  );
-}
-function ambiguous(bytes2, why) {
-  return new Failure("ambiguous-btf", `The BTF of ${bytes2.name} cannot be told: ${why}.`);
-}
-
-// src/boot-image/read.ts
-async function readBootImage(image2, unpacking, sought) {
-  const kernel = await unpackBootImage(image2, unpacking);
-  try {
-    const { btf, foundBy, uname: uname2 } = await findKernelBtf(kernel, sought);
-    const own = Buffer.from(btf);
-    return { btf: own, foundBy, uname: uname2, layers: kernel.layers, kernelSize: kernel.bytes.size };
-  } finally {
-    await kernel.remove();
-  }
-}
-
-// src/boot-image/load.ts
 async function loadAnyBtf(platform4, path2, minimumTypes) {
   if (path2.endsWith(".tar.xz")) return loadTarball(platform4, path2);
   return withFile(path2, async (source2) => {
@@ -94844,10 +95552,10 @@ async function loadAnyBtf(platform4, path2, minimumTypes) {
   });
 }
 async function isBootImage(source2) {
-  const layer = await recognise(source2);
-  if (layer.kind !== "kernel") return true;
-  if (layer.form === "ELF") return (await readElf(source2)).sections.length === 0;
-  return layer.form !== "plain";
+  const layer2 = await recognise(source2);
+  if (layer2.kind !== "kernel") return true;
+  if (layer2.form === "ELF") return (await readElf(source2)).sections.length === 0;
+  return layer2.form !== "plain";
 }
 async function loadTarball(platform4, path2) {
   const tarball = await withFile(path2, async ({ size: size2 }) => {
@@ -94859,191 +95567,6 @@ async function loadTarball(platform4, path2) {
   });
   return { btf, from: "tarball", uname: uname2 };
 }
-
-// src/btf/compare.ts
-import { createHash as createHash11 } from "node:crypto";
-var COMPARED = [
-  "STRUCT",
-  "UNION",
-  "ENUM",
-  "TYPEDEF",
-  "FWD",
-  "INT",
-  "FLOAT",
-  "FUNC",
-  "VAR",
-  "DECL_TAG"
-];
-var ASPECT = {
-  STRUCT: "layout",
-  UNION: "layout",
-  ENUM: "enumerators",
-  TYPEDEF: "type",
-  FWD: "type",
-  INT: "layout",
-  FLOAT: "layout",
-  FUNC: "signature",
-  VAR: "type",
-  DECL_TAG: "type"
-};
-function compareBtf(first2, second) {
-  const [one2, two2] = [definitions(first2), definitions(second)];
-  const kinds3 = COMPARED.map((kind) => compareKind(kind, one2[kind], two2[kind]));
-  const equal = kinds3.every(
-    ({ onlyFirst, onlySecond, different }) => onlyFirst.length + onlySecond.length + different.length === 0
-  );
-  return { equal, kinds: kinds3 };
-}
-function compareKind(kind, one2, two2) {
-  const onlyFirst = [...one2.keys()].filter((name) => !two2.has(name)).sort();
-  const onlySecond = [...two2.keys()].filter((name) => !one2.has(name)).sort();
-  const different = [];
-  let equal = 0;
-  for (const [name, left] of one2) {
-    const right = two2.get(name);
-    if (right === void 0) continue;
-    const same3 = left.size === right.size && [...left.keys()].every((digest) => right.has(digest));
-    if (same3) equal += 1;
-    else different.push(differenceOf(kind, name, left, right));
-  }
-  different.sort((a, b4) => a.name < b4.name ? -1 : 1);
-  return { kind, first: one2.size, second: two2.size, equal, onlyFirst, onlySecond, different };
-}
-function differenceOf(kind, name, left, right) {
-  const lines = (one2, other) => [...one2].filter(([digest]) => !other.has(digest)).flatMap(([, text3]) => text3);
-  const [only, others] = [lines(left, right), lines(right, left)];
-  const without = (some, all) => {
-    const known = new Set(all);
-    return some.filter((line2) => !known.has(line2));
-  };
-  return {
-    name,
-    aspect: ASPECT[kind],
-    onlyFirst: without(only, others),
-    onlySecond: without(others, only)
-  };
-}
-function definitions(btf) {
-  const all = Object.fromEntries(
-    COMPARED.map((kind) => [kind, /* @__PURE__ */ new Map()])
-  );
-  const text3 = new TypeText(btf);
-  for (const type of btf.types()) {
-    const kind = type.kind === "ENUM64" ? "ENUM" : type.kind;
-    if (type.name === "" || !isCompared(kind)) continue;
-    const lines = text3.lines(type);
-    const digest = digestOf2(lines.join("\n"));
-    const named2 = all[kind].get(type.name);
-    if (named2 === void 0) all[kind].set(type.name, /* @__PURE__ */ new Map([[digest, lines]]));
-    else named2.set(digest, lines);
-  }
-  return all;
-}
-function isCompared(kind) {
-  return COMPARED.includes(kind);
-}
-var LONGEST_TEXT2 = 400;
-function digestOf2(text3) {
-  return createHash11("sha1").update(text3).digest("base64");
-}
-var TypeText = class {
-  #btf;
-  #references = [];
-  constructor(btf) {
-    this.#btf = btf;
-  }
-  /** What a type is, without its name: a line for each of its parts. */
-  lines(type) {
-    switch (type.kind) {
-      case "STRUCT":
-      case "UNION":
-        return [
-          `${type.size} bytes`,
-          ...type.members.map(({ name, type: id, bitOffset, bitfieldSize }) => {
-            const place = bitOffset % 8 === 0 ? `${bitOffset / 8}` : `${bitOffset / 8 - bitOffset % 8 / 8}.${bitOffset % 8}`;
-            const bits2 = bitfieldSize === 0 ? "" : `:${bitfieldSize}`;
-            return `${place}: ${this.reference(id)} ${name}${bits2}`;
-          })
-        ];
-      case "ENUM":
-        return [
-          `${type.size} bytes`,
-          ...type.values.map(({ name, value }) => `${name} = ${value | 0}`)
-        ];
-      case "ENUM64":
-        return [
-          `${type.size} bytes`,
-          ...type.values.map(({ name, value }) => `${name} = ${BigInt.asIntN(64, value)}`)
-        ];
-      case "INT":
-        return [`${type.size} bytes, ${type.bits} bits at ${type.bitOffset}, ${type.encoding}`];
-      case "FLOAT":
-        return [`${type.size} bytes`];
-      case "FWD":
-        return [type.fwdKind];
-      case "FUNC_PROTO": {
-        const parameters = type.parameters.map(
-          ({ name, type: id }) => id === 0 && name === "" ? "..." : `${this.reference(id)} ${name}`.trimEnd()
-        );
-        return [`${this.reference(type.type)} (${parameters.join(", ")})`];
-      }
-      case "DECL_TAG": {
-        const component = type.componentIndex < 0 ? "" : `, part ${type.componentIndex}`;
-        return [`${this.reference(type.type)}${component}`];
-      }
-      case "DATASEC":
-      case "VOID":
-        return [];
-      case "OPAQUE":
-        return [`kind ${type.number}`];
-      default:
-        return [this.reference(type.type)];
-    }
-  }
-  /** How other types name a type. */
-  reference(id) {
-    const known = this.#references[id];
-    if (known !== void 0) return known;
-    this.#references[id] = "<itself>";
-    const text3 = this.#write(this.#btf.type(id));
-    const short2 = text3.length > LONGEST_TEXT2 ? `<${digestOf2(text3)}>` : text3;
-    this.#references[id] = short2;
-    return short2;
-  }
-  #write(type) {
-    switch (type.kind) {
-      case "VOID":
-        return "void";
-      case "PTR":
-        return `${this.reference(type.type)} *`;
-      case "CONST":
-      case "VOLATILE":
-      case "RESTRICT":
-        return `${type.kind.toLowerCase()}(${this.reference(type.type)})`;
-      case "TYPE_TAG":
-        return `[${type.name}] ${this.reference(type.type)}`;
-      case "ARRAY":
-        return `${this.reference(type.type)} [${type.length}]`;
-      case "FUNC_PROTO":
-        return this.lines(type).join("");
-      case "INT":
-      case "FLOAT":
-      case "TYPEDEF":
-        return type.name;
-      case "FWD":
-        return `${type.fwdKind} ${type.name}`;
-      case "FUNC":
-      case "VAR":
-      case "DATASEC":
-      case "DECL_TAG":
-        return `${type.kind} ${type.name}`;
-      default: {
-        const word3 = type.kind === "ENUM64" ? "enum" : type.kind.toLowerCase();
-        return type.name === "" ? `${word3} {${this.lines(type).join("; ")}}` : `${word3} ${type.name}`;
-      }
-    }
-  }
-};
 
 // src/jobs/compare.ts
 async function compareFiles(platform4, paths) {
@@ -95157,11 +95680,11 @@ import { existsSync as existsSync10 } from "node:fs";
 import { createReadStream as createReadStream4 } from "node:fs";
 import { readdir as readdir7, stat as stat2 } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join as join23, normalize } from "node:path";
+import { join as join25, normalize } from "node:path";
 async function serveFolder(root) {
   const server = createServer((request2, response) => {
     const path2 = normalize(decodeURIComponent(new URL(request2.url ?? "/", "http://h").pathname));
-    answer(join23(root, path2), path2, request2.headers, response).catch(() => {
+    answer(join25(root, path2), path2, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -95283,7 +95806,7 @@ import { basename as basename7 } from "node:path";
 
 // src/jobs/verify.ts
 import { readdir as readdir8, readFile as readFile14, stat as stat3 } from "node:fs/promises";
-import { basename as basename6, dirname as dirname8, join as join24 } from "node:path";
+import { basename as basename6, dirname as dirname8, join as join26 } from "node:path";
 function isSound(file) {
   return "btf" in file;
 }
@@ -95326,7 +95849,7 @@ async function filesAt(path2) {
     throw new Failure("not-found", `There is no ${path2}.`, "Is the path right?");
   }
   const entries = await readdir8(path2, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join24(entry.parentPath, entry.name)).sort();
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join26(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path2}.`);
   }
@@ -95379,7 +95902,7 @@ function summarise2(btf, expectation, base) {
 }
 async function compareWithRecord(path2, uname2, sums) {
   const name = recordPath(uname2);
-  const file = join24(dirname8(path2), "..", "..", "..", name);
+  const file = join26(dirname8(path2), "..", "..", "..", name);
   let text3;
   try {
     text3 = await readFile14(file, "utf8");
@@ -95573,10 +96096,85 @@ The same for one kernel from openEuler's repository:
 
 // src/commands/fetch.ts
 import { stat as stat4, writeFile as writeFile4 } from "node:fs/promises";
-import { join as join25 } from "node:path";
+import { join as join27 } from "node:path";
 
 // src/commands/fetching.ts
 import { resolve as resolve6 } from "node:path";
+
+// src/jobs/make-btf/fetch-from-package.ts
+async function fetchFromPackage(platform4, request2, progress) {
+  const kernel = await findBootPackage(platform4, request2, progress);
+  const { query, signature, trust, expectation } = request2;
+  const { interrupted } = platform4;
+  const mirrors = query.mirrors.length > 0 ? query.mirrors : query.source.mirrors;
+  const pool = new MirrorPool(
+    mirrors,
+    { http: platform4.http, clock: platform4.clock, random: Math.random },
+    { log: progress.note }
+  );
+  const verifier = await SignatureVerifier.open(platform4, pool, signature, trust);
+  const xz = await systemXz(platform4);
+  const memory = machineMemory().available;
+  const workspace = await openWorkspace(platform4, void 0, memory);
+  const task = progress.begin(kernel.uname);
+  try {
+    const context2 = {
+      platform: platform4,
+      workspace,
+      expectation,
+      interrupted,
+      decoders: {
+        programs: platform4.programs,
+        xz: decodeCommand(xz),
+        xzRange: () => void 0
+      },
+      space: new Semaphore(workspace.capacity),
+      memory: new Semaphore(memory),
+      modules: void 0,
+      verifySignature: (head, one2) => verifier.verify(head, one2),
+      downloader: (one2) => new PackageDownloader(pool, one2, interrupted)
+    };
+    const stopwatch = new Stopwatch(platform4.clock, task);
+    const { btf, fetched } = await embeddedBtf(context2, kernel, stopwatch);
+    const summary3 = checkBtf(btf, expectation);
+    task.end("fetched", `${fetched.bytesRead} of ${kernel.size} bytes of ${kernel.nvra} read`);
+    return { btf, summary: summary3, kernel, bytesRead: fetched.bytesRead };
+  } catch (error2) {
+    task.end("failed");
+    throw error2;
+  } finally {
+    await workspace.remove();
+  }
+}
+async function findBootPackage(platform4, { kernel, versionId: versionId2, query }, progress) {
+  const { source: source2 } = query;
+  const releases = versionId2 === void 0 ? ["all"] : [`${versionId2}*`];
+  const found = await findKernels(
+    platform4,
+    {
+      source: source2,
+      mirrors: query.mirrors,
+      cache: query.cache,
+      releases,
+      arches: [kernel.arch],
+      kernels: [kernel.uname],
+      flavours: ["all"],
+      method: "embedded"
+    },
+    progress
+  );
+  const one2 = found.kernels.find(
+    (each) => each.method === "embedded" && each.uname === kernel.uname
+  );
+  if (one2 !== void 0) return one2;
+  throw new Failure(
+    "not-found",
+    `No release of ${source2.id} has the package of the kernel ${kernel.uname}.`,
+    "Is it a kernel of this distribution? Old packages may have been removed from the mirrors."
+  );
+}
+
+// src/commands/fetching.ts
 var fetchingOptions = {
   uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
   arch: text2("<arch>", "architecture of the kernel; by default from its name, else this machine's"),
@@ -95593,7 +96191,27 @@ var fetchingOptions = {
   root: text2("<folder>", "root folder of an image or a chroot to use instead of this machine", {
     default: "/"
   }),
-  minimumTypes: minimumTypesOption
+  minimumTypes: minimumTypesOption,
+  fromKernelPackage: flag(
+    "take the BTF out of the kernel's package on the distribution's mirrors (about 12 MB) instead of the archive"
+  ),
+  mirror: list(
+    "<URL>",
+    "root URL of a mirror for --from-kernel-package; default: the distribution's own mirrors"
+  ),
+  signature: choice(
+    SIGNATURE_POLICIES,
+    "for --from-kernel-package: whether the package must be signed: always, if its repository publishes a key, or never",
+    { default: "prefer" }
+  ),
+  trustKey: list(
+    "<fingerprint|file>",
+    "key to trust for --from-kernel-package, in addition to the distribution's keys"
+  ),
+  sources: list(
+    "<file>",
+    "file that describes another distribution (JSON or YAML), for --from-kernel-package"
+  )
 };
 async function toMachine(platform4, options3) {
   const { uname: uname2, arch: arch3, distribution: distribution2, versionId: versionId2 } = options3;
@@ -95606,13 +96224,16 @@ async function toMachine(platform4, options3) {
   });
 }
 async function fetchFor(platform4, progress, options3, machine) {
+  const expectation = expectationOf(options3.minimumTypes);
+  if (options3.fromKernelPackage) {
+    return fromKernelPackage(platform4, progress, options3, machine, expectation);
+  }
   const reader = await openReader(
     platform4,
     options3.archive,
     options3.modules ? "modules" : "kernels"
   );
   try {
-    const expectation = expectationOf(options3.minimumTypes);
     return await fetchBtf(platform4, progress, reader, { machine, expectation });
   } finally {
     await reader.close();
@@ -95622,18 +96243,39 @@ function noteOwnBtf(progress, { hasBtf }) {
   if (!hasBtf) return;
   progress.note(`The running kernel has its own BTF in ${OWN_BTF}, which loaders use first.`);
 }
+async function fromKernelPackage(platform4, progress, { mirror, signature, trustKey, sources: sources2 }, { kernel, places }, expectation) {
+  const [place] = places;
+  const source2 = await chooseSource(place?.distribution ?? "openEuler", sources2);
+  const request2 = {
+    kernel,
+    versionId: place?.versionId,
+    query: { source: source2, mirrors: mirror, cache: noCache },
+    signature,
+    trust: trustKey.map(parseTrustOption),
+    expectation
+  };
+  const { btf, summary: summary3, kernel: found } = await fetchFromPackage(platform4, request2, progress);
+  const { uname: uname2, arch: arch3 } = found;
+  return {
+    kernel: { distribution: found.distribution, versionId: found.versionId, uname: uname2, arch: arch3 },
+    btf: Buffer.from(btf),
+    summary: summary3,
+    promised: false
+  };
+}
 
 // src/commands/fetch.ts
 var fetch = defineCommand({
   name: "fetch",
   summary: "download the BTF of one kernel from the archive",
-  description: "Finds the kernel by os-release and 'uname -r', downloads its tarball, compares it with the archive's catalog, unpacks it and checks the BTF. If the archive does not have the kernel, the message names the nearest kernels, and whether the running kernel has its own BTF.",
+  description: "Finds the kernel by os-release and 'uname -r', downloads its tarball, compares it with the archive's catalog, unpacks it and checks the BTF. If the archive does not have the kernel, the message names the nearest kernels, and whether the running kernel has its own BTF. --from-kernel-package needs no archive: it reads the first part of the kernel's package on the distribution's mirrors.",
   options: {
     ...fetchingOptions,
     output: text2("<file|folder>", "file or folder to write to; by default <uname>.btf")
   },
   examples: [
     "btfhub fetch",
+    "btfhub fetch --from-kernel-package",
     "btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf",
     "btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64"
   ],
@@ -95660,7 +96302,7 @@ async function write2(given, name, btf) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
-  const path2 = there?.isDirectory() ? join25(given, name) : given;
+  const path2 = there?.isDirectory() ? join27(given, name) : given;
   if (there?.isDirectory() || there?.isFile() !== false)
     await replaceFile(path2, btf, { mode: 420, sync: true });
   else await writeFile4(path2, btf);
@@ -95669,11 +96311,11 @@ async function write2(given, name, btf) {
 
 // src/commands/install.ts
 import { homedir as homedir2 } from "node:os";
-import { join as join28, resolve as resolve9 } from "node:path";
+import { join as join30, resolve as resolve9 } from "node:path";
 
 // src/jobs/install/btf-file.ts
 import { readdir as readdir9, readFile as readFile15 } from "node:fs/promises";
-import { basename as basename8, dirname as dirname9, join as join26, resolve as resolve7 } from "node:path";
+import { basename as basename8, dirname as dirname9, join as join28, resolve as resolve7 } from "node:path";
 var CLAIMED_BY = {
   raw: "its content",
   ELF: "its content",
@@ -95692,8 +96334,8 @@ async function readBtfFile(platform4, path2, minimumTypes) {
     ...inside === void 0 ? [] : [{ by: CLAIMED_BY[from], unames: [inside] }]
   ];
   for (const above of [folder2, resolve7(folder2, "..", "..", "..")]) {
-    claims.push(...await claimsOfCatalog(join26(above, CATALOG_FILE), sums));
-    claims.push(...await claimsOfRecords(join26(above, "records"), sums));
+    claims.push(...await claimsOfCatalog(join28(above, CATALOG_FILE), sums));
+    claims.push(...await claimsOfRecords(join28(above, "records"), sums));
   }
   return { btf, claims };
 }
@@ -95727,7 +96369,7 @@ async function claimsOfRecords(folder2, sums) {
   const names = await readdir9(folder2).catch(() => []);
   const unames = [];
   for (const name of names.filter((one2) => one2.endsWith(".json"))) {
-    const text3 = await readFile15(join26(folder2, name), "utf8").catch(() => "");
+    const text3 = await readFile15(join28(folder2, name), "utf8").catch(() => "");
     const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
     if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
   }
@@ -95821,8 +96463,8 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-import { mkdir as mkdir9, readdir as readdir10, readFile as readFile16, rm as rm16 } from "node:fs/promises";
-import { dirname as dirname10, join as join27 } from "node:path";
+import { mkdir as mkdir9, readdir as readdir10, readFile as readFile16, rm as rm18 } from "node:fs/promises";
+import { dirname as dirname10, join as join29 } from "node:path";
 var InstallRecordShape = strictObject({
   uname,
   /** As the machine sees it: absolute, without the folder that stands for its root. */
@@ -95847,9 +96489,9 @@ async function readInstallRecords(state, wanted) {
   const records = [];
   const invalid = [];
   for (const name of files) {
-    const record2 = parse5(await readFile16(join27(folder2, name), "utf8"));
+    const record2 = parse5(await readFile16(join29(folder2, name), "utf8"));
     if (record2 !== void 0) records.push(record2);
-    else invalid.push(join27(folder2, name));
+    else invalid.push(join29(folder2, name));
   }
   return { records, invalid };
 }
@@ -95867,7 +96509,7 @@ async function writeInstallRecord(state, record2) {
 `, { mode: 420, sync: true });
 }
 async function removeInstallRecord(state, record2) {
-  await rm16(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
+  await rm18(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path2 }) {
   const digest = sha256(path2).slice(0, 12);
@@ -96025,6 +96667,7 @@ var install = defineCommand({
   options,
   examples: [
     "btfhub install",
+    "btfhub install --from-kernel-package",
     "btfhub install --to /usr/share/btf/",
     "btfhub install --root /mnt/image --archive /media/btfhub-archive",
     "btfhub install --btf 5.10.0-136.12.0.86.oe2203sp1.x86_64.btf",
@@ -96049,8 +96692,8 @@ var install = defineCommand({
 function installStateOf({ env }, given) {
   const root = resolve9(given);
   if (root !== "/" || process.getuid?.() === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || join28(env.HOME || homedir2(), ".local", "state");
-  return { root, folder: join28(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || join30(env.HOME || homedir2(), ".local", "state");
+  return { root, folder: join30(base, "btfhub", "installed") };
 }
 async function readGiven(platform4, progress, path2, given, { kernel }) {
   const file = await readBtfFile(platform4, path2, given.minimumTypes ?? 0);
@@ -96282,7 +96925,7 @@ function toMatrixJob(kernels3, index2) {
   };
 }
 function sumOf2(kernels3) {
-  return kernels3.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
+  return kernels3.reduce((sum2, kernel) => sum2 + bytesToRead(kernel), 0);
 }
 
 // src/commands/plan.ts
@@ -96349,11 +96992,11 @@ What is unconfirmed is not offered by name: review sources/<ID>.yaml and give it
   };
 }
 var CELLS = [
-  ["published", ({ published }) => published],
+  ["published", ({ published: published2 }) => published2],
   ["archived", ({ archived }) => archived],
   ["pending", ({ pending }) => pending],
   ["failed", ({ failed: failed3 }) => failed3],
-  ["embedded", ({ embedded }) => embedded],
+  ["embedded", ({ embedded: embedded2 }) => embedded2],
   ["later", ({ later }) => later],
   ["to build", ({ build: build2 }) => build2],
   ["download", (counts) => bytes(counts.bytes)]
@@ -96398,11 +97041,17 @@ ${markdownTable([{ title: "could not be read or found" }, { title: "why" }], tro
 
 ${markdownTable(columns, lines)}${broken}`;
 }
-function conclusion({ total, kernels: kernels3 }) {
+function conclusion({ total, kernels: kernels3, prices }) {
   if (kernels3.length === 0) return "Nothing is to be built.";
   const rest = total.later > 0 ? `, and ${total.later} more are left for later` : "";
   const verb = kernels3.length === 1 ? "is" : "are";
-  return `${counted(kernels3.length, "kernel")} ${verb} to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  const sentence = `${counted(kernels3.length, "kernel")} ${verb} to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  const both = METHODS.map((method) => priceOf2(method, prices[method])).join("; ");
+  return `${sentence} ${both}.`;
+}
+function priceOf2(method, { kernels: kernels3, bytes: size2, seconds: seconds2 }) {
+  const minutes = Math.max(1, Math.round(seconds2 / 60));
+  return `--method ${method}: ${kernels3} kernels, ${bytes(size2)}, about ${minutes} min`;
 }
 
 // src/commands/publish.ts
@@ -96934,8 +97583,8 @@ var DEFAULT_IDENTITY = {
   email: "btfhub@noreply.invalid"
 };
 async function openCommitWriter(platform4, repository, identities) {
-  const author = await identityOf2(platform4, repository, "AUTHOR", identities.author);
-  const committer = await identityOf2(platform4, repository, "COMMITTER", identities.committer);
+  const author = await identityOf4(platform4, repository, "AUTHOR", identities.author);
+  const committer = await identityOf4(platform4, repository, "COMMITTER", identities.committer);
   const sign = await repository.isSet("commit.gpgsign");
   return {
     writeBlob: (bytes2) => repository.writeBlob(bytes2),
@@ -96953,7 +97602,7 @@ async function openCommitWriter(platform4, repository, identities) {
     }
   };
 }
-async function identityOf2(platform4, repository, role, given) {
+async function identityOf4(platform4, repository, role, given) {
   const variables = ({ name, email }) => ({
     [`GIT_${role}_NAME`]: name,
     [`GIT_${role}_EMAIL`]: email
@@ -97065,7 +97714,7 @@ function summaryTable(entries) {
   const columns = [
     ...[{ title: "Release" }, { title: "Architecture" }],
     ...["Kernels", "BTF", "Tarballs"].map((title) => ({ title, align: "right" })),
-    ...[{ title: "pahole" }, { title: "Verified by the build job" }]
+    ...[{ title: "Made by" }, { title: "Verified by the build job" }]
   ];
   const rows = [...groups2(entries).values()].map((group) => [
     group[0].releases.join(", "),
@@ -97073,7 +97722,7 @@ function summaryTable(entries) {
     `${group.length}`,
     bytes(sum(group.map(({ btf }) => btf.size))),
     bytes(sum(group.map(({ tarball }) => tarball.size))),
-    distinct(group.map(({ pahole: pahole3 }) => pahole3.version)),
+    distinct(group.map(maker)),
     tally(group.map(verification2))
   ]);
   return markdownTable(columns, rows).trimEnd();
@@ -97100,9 +97749,13 @@ ${table2}
 
 </details>`;
 }
-function verification2({ verified: verified2 }) {
+function maker(entry) {
+  return entry.method === "embedded" ? "the kernel's build" : `pahole ${entry.pahole.version}`;
+}
+function verification2({ verified: verified2, method }) {
   const { repodata, header, file, signature } = verified2;
-  const sums = [repodata && "repodata", header && "header", file && "vmlinux"].filter(Boolean);
+  const member = method === "embedded" ? "boot image" : "vmlinux";
+  const sums = [repodata && "repodata", header && "header", file && member].filter(Boolean);
   const signed = signature.status === "good" ? `signed by ${signature.key}` : `signature: ${signature.status}`;
   return [sums.length > 0 ? `sums of ${sums.join(", ")}` : "no sums", signed].join("; ");
 }
@@ -97410,7 +98063,7 @@ Run: ${runUrl}
 // src/jobs/publish/validate-input.ts
 import { readdir as readdir11, readFile as readFile18, stat as stat6 } from "node:fs/promises";
 import { availableParallelism as availableParallelism4 } from "node:os";
-import { join as join29, relative as relative4 } from "node:path";
+import { join as join31, relative as relative4 } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 var OF_THE_MACHINE = [
   "no-space",
@@ -97440,7 +98093,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await readFile18(join29(folder2, record2.tarball.path));
+        const tarball = await readFile18(join31(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -97449,7 +98102,7 @@ async function validateInput(platform4, progress, request2) {
         platform4.interrupted.throwIfAborted();
         if (error2 instanceof Failure && OF_THE_MACHINE.includes(error2.reason)) throw error2;
         task.end("refused", describe(error2));
-        problems.push(`${join29(folder2, record2.tarball.path)}: ${describe(error2)}`);
+        problems.push(`${join31(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
@@ -97487,10 +98140,10 @@ async function readFolder2(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST2.record);
-      const record2 = parseRecord(await readFile18(join29(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await readFile18(join31(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
-      problems.push(`${join29(folder2, printable(file))}: ${describe(error2)}`);
+      problems.push(`${join31(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -97498,13 +98151,13 @@ async function readFolder2(folder2, problems) {
     const { path: path2 } = record2.tarball;
     expected.add(path2);
     if (!files.has(path2))
-      problems.push(`${join29(folder2, path2)}: it has a record, and is not there.`);
+      problems.push(`${join31(folder2, path2)}: it has a record, and is not there.`);
     else await checkSize(folder2, path2, LARGEST2.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${join29(folder2, printable(file))}: ${why}`);
+    problems.push(`${join31(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
@@ -97515,29 +98168,29 @@ async function regularFiles(folder2, problems) {
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path2 = relative4(folder2, join29(entry.parentPath, entry.name));
+    const path2 = relative4(folder2, join31(entry.parentPath, entry.name));
     if (PARTIAL_FILE.test(entry.name)) continue;
     if (entry.isFile()) files.add(path2);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${join29(folder2, printable(path2))}: it is ${kind}.`);
+      problems.push(`${join31(folder2, printable(path2))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await stat6(join29(folder2, file));
-  if (size2 > most) throw new Error(`${join29(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await stat6(join31(folder2, file));
+  if (size2 > most) throw new Error(`${join31(folder2, file)}: ${size2} bytes are too many.`);
 }
 function checkContent(found, content, problems) {
   for (const { folder: folder2, record: record2 } of found) {
     if (isFailureRecord(record2)) continue;
     const { path: path2 } = record2.tarball;
     if (content === "modules" && record2.modules === void 0) {
-      problems.push(`${join29(folder2, path2)}: its record names no modules, and --modules is given.`);
+      problems.push(`${join31(folder2, path2)}: its record names no modules, and --modules is given.`);
     }
     if (content === "kernels" && record2.modules !== void 0) {
-      problems.push(`${join29(folder2, path2)}: it holds modules, and --modules is not given.`);
+      problems.push(`${join31(folder2, path2)}: it holds modules, and --modules is not given.`);
     }
   }
 }
@@ -98049,7 +98702,7 @@ import os6 from "os";
 
 // node_modules/@actions/io/lib/io-util.js
 import * as fs4 from "fs";
-var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open5, readdir: readdir12, rename: rename4, rm: rm17, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open6, readdir: readdir12, rename: rename4, rm: rm19, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 
@@ -98155,11 +98808,11 @@ function cutToLimit(markdown) {
 }
 
 // src/commands/publish-report.ts
-function publishOutcome(request2, forge, published) {
-  const { additions, input, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published;
+function publishOutcome(request2, forge, published2) {
+  const { additions, input, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published2;
   const { added, left, refused: refused2, aliases } = additions;
   const ensured = pullRequest.action === "none" ? void 0 : pullRequest;
-  const lines = report(request2, published);
+  const lines = report(request2, published2);
   const unfinished = refused2.length > 0 || reasonOf(pullRequest) === "no-base";
   return {
     status: unfinished ? 1 : 0,
@@ -98213,8 +98866,8 @@ function summary2({ record: record2 }) {
 function reasonOf(pullRequest) {
   return pullRequest.action === "none" ? pullRequest.why : void 0;
 }
-function report(request2, published) {
-  const { additions, input, commit, catalogCommit, moved: moved2, waiting } = published;
+function report(request2, published2) {
+  const { additions, input, commit, catalogCommit, moved: moved2, waiting } = published2;
   const { added, left, refused: refused2, aliases } = additions;
   const { branch, base, dryRun } = request2;
   const size2 = added.reduce((total, { record: record2 }) => total + record2.tarball.size, 0);
@@ -98231,7 +98884,7 @@ function report(request2, published) {
     ] : [],
     ...catalogCommit === void 0 ? [] : [`Catalog ${would}brought up to date`],
     ...hasPending(waiting) ? [`${kernels2(waiting.known.length)} ${dryRun ? "would wait" : "wait"} for review`] : [],
-    ...pullRequestLines(request2, published.pullRequest)
+    ...pullRequestLines(request2, published2.pullRequest)
   ];
 }
 function kernels2(count2) {
@@ -98680,7 +99333,9 @@ function summarise3({
   problems
 }) {
   const unique2 = (values) => [...new Set(values)].sort();
-  const examples = [.../* @__PURE__ */ new Set([kernels3[0], kernels3.at(-1)])].filter((one2) => one2 !== void 0);
+  const withVmlinux = kernels3.filter((one2) => one2.method === "dwarf");
+  const ends = [withVmlinux[0], withVmlinux.at(-1)];
+  const examples = [...new Set(ends)].filter((one2) => one2 !== void 0);
   return {
     mirrors,
     repositories,
@@ -98731,6 +99386,7 @@ var sources = defineCommand({
           arches: options3.arch,
           kernels: [],
           flavours: options3.flavour.length > 0 ? options3.flavour : ["all"],
+          method: "auto",
           cache: noCache
         };
         checks.push(await checkSource(platform4, source2, isAsked ? query : void 0, progress));
@@ -98781,7 +99437,7 @@ import { basename as basename10 } from "node:path";
 
 // src/jobs/tailor/output.ts
 import { link as link2, mkdir as mkdir12, readdir as readdir13 } from "node:fs/promises";
-import { dirname as dirname13, join as join30 } from "node:path";
+import { dirname as dirname13, join as join32 } from "node:path";
 
 // node_modules/fflate/esm/index.mjs
 import { createRequire as createRequire2 } from "module";
@@ -99378,7 +100034,7 @@ async function writeFolder(folder2, files) {
   for (const group of groupEqual(files)) {
     let first2;
     for (const { path: path2, content } of group) {
-      const target = join30(folder2, path2);
+      const target = join32(folder2, path2);
       await mkdir12(dirname13(target), { recursive: true });
       if (first2 === void 0) await replaceFile(target, content, { mode: 420, sync: true });
       else await link2(first2, target);
@@ -99388,9 +100044,9 @@ async function writeFolder(folder2, files) {
 }
 
 // src/jobs/tailor/tailor.ts
-import { rm as rm19, writeFile as writeFile7 } from "node:fs/promises";
+import { rm as rm21, writeFile as writeFile7 } from "node:fs/promises";
 import { tmpdir as tmpdir5 } from "node:os";
-import { join as join32 } from "node:path";
+import { join as join34 } from "node:path";
 
 // src/btf/core/combine.ts
 var [MACHINE2, RELOCATABLE] = [247, 1];
@@ -99517,11 +100173,11 @@ function writeExt(questions, strings, order) {
 }
 
 // src/jobs/tailor/min-core-btf.ts
-import { readFile as readFile21, rm as rm18, writeFile as writeFile6 } from "node:fs/promises";
-import { join as join31 } from "node:path";
+import { readFile as readFile21, rm as rm20, writeFile as writeFile6 } from "node:fs/promises";
+import { join as join33 } from "node:path";
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [join31(folder2, `${name}.btf`), join31(folder2, `${name}.min.btf`)];
+  const [whole, least] = [join33(folder2, `${name}.btf`), join33(folder2, `${name}.min.btf`)];
   try {
     await writeFile6(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
@@ -99537,7 +100193,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path2) => rm18(path2, { force: true })));
+    await Promise.all([whole, least].map((path2) => rm20(path2, { force: true })));
   }
 }
 
@@ -99585,7 +100241,7 @@ async function tailor(platform4, progress, reader, request2) {
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
   const folder2 = await makeTemporaryFolder(tmpdir5(), "tailor");
-  const object2 = join32(folder2, "combined.bpf.o");
+  const object2 = join34(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform4, kernel, tarball, reader.name);
@@ -99603,7 +100259,7 @@ async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
     await writeFile7(object2, combined);
     yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
-    await rm19(folder2, { recursive: true, force: true });
+    await rm21(folder2, { recursive: true, force: true });
   }
 }
 async function writeOutput(output, layout, files) {
@@ -99896,8 +100552,8 @@ var systemClock = {
 
 // src/platform/programs.ts
 import { spawn } from "node:child_process";
-import { accessSync, closeSync as closeSync3, constants as constants6, openSync as openSync3, rmSync as rmSync2, statSync } from "node:fs";
-import { delimiter, isAbsolute as isAbsolute2, join as join33 } from "node:path";
+import { accessSync, closeSync as closeSync4, constants as constants6, openSync as openSync4, rmSync as rmSync2, statSync } from "node:fs";
+import { delimiter, isAbsolute as isAbsolute2, join as join35 } from "node:path";
 var STREAMS = { input: "pipe", output: "pipe" };
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
@@ -99956,7 +100612,7 @@ function systemPrograms(env, packages = PACKAGES) {
       };
       try {
         for (const index2 of later.keys()) {
-          pipes.push(await openPipe(join33(folder2, `pipe-${index2}`), begin));
+          pipes.push(await openPipe(join35(folder2, `pipe-${index2}`), begin));
         }
         for (const [index2, invocation2] of invocations.entries()) {
           const input = pipes[index2 - 1]?.reader ?? "pipe";
@@ -99966,7 +100622,7 @@ function systemPrograms(env, packages = PACKAGES) {
         kill();
         throw error2;
       } finally {
-        for (const { reader, writer } of pipes) [reader, writer].forEach(closeSync3);
+        for (const { reader, writer } of pipes) [reader, writer].forEach(closeSync4);
       }
       const stdin = started[0]?.child.stdin;
       return { stdin, ended: Promise.all(started.map(({ ended }) => ended)), kill };
@@ -99983,7 +100639,7 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       const folders = isAbsolute2(program3) ? [""] : (env.PATH ?? "").split(delimiter);
-      return folders.map((folder2) => join33(folder2, program3)).find(isExecutable);
+      return folders.map((folder2) => join35(folder2, program3)).find(isExecutable);
     }
   };
 }
@@ -99991,12 +100647,12 @@ async function openPipe(path2, begin) {
   const made = await begin({ program: "mkfifo", args: ["--mode=600", path2] }, STREAMS);
   const { status, stderr } = await made.ended;
   if (status !== 0) throw new Error(`mkfifo ended with ${status}: ${stderr.trim()}`);
-  const opener = openSync3(path2, constants6.O_RDONLY | constants6.O_NONBLOCK);
+  const opener = openSync4(path2, constants6.O_RDONLY | constants6.O_NONBLOCK);
   try {
-    const writer = openSync3(path2, constants6.O_WRONLY);
-    return { writer, reader: openSync3(path2, constants6.O_RDONLY) };
+    const writer = openSync4(path2, constants6.O_WRONLY);
+    return { writer, reader: openSync4(path2, constants6.O_RDONLY) };
   } finally {
-    closeSync3(opener);
+    closeSync4(opener);
     rmSync2(path2);
   }
 }

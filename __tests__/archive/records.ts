@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { tarballPath } from '../../src/archive/layout.ts';
-import type { FailureRecord, KernelRecord } from '../../src/archive/record.ts';
+import type { DwarfRecord, FailureRecord } from '../../src/archive/record.ts';
 import { asArch, asDistributionId, asRelease, asUname, asVersionId } from '../../src/names.ts';
 
 const sum = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -29,7 +29,7 @@ function identity(name: string) {
 }
 
 /** The record of a kernel that was built, true to itself. */
-export function kernelRecord(name: string, changes: Partial<KernelRecord> = {}): KernelRecord {
+export function kernelRecord(name: string, changes: Partial<DwarfRecord> = {}): DwarfRecord {
   const known = identity(name);
   return {
     ...known,
@@ -39,6 +39,7 @@ export function kernelRecord(name: string, changes: Partial<KernelRecord> = {}):
       file: true,
       signature: { status: 'good', key: '007C6A3CD50A0F9C', hash: 'sha256' },
     },
+    method: 'dwarf',
     vmlinux: { size: 300_000_000, sha256: sum(`vmlinux ${name}`), embeddedBtf: false },
     pahole: { version: '1.31', flags: ['--btf_features=default'], origin: 'built' },
     btf: { size: 3_700_000, sha256: sum(`btf ${name}`), kinds: { INT: 20, PTR: 30_000 } },

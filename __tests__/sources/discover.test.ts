@@ -48,7 +48,7 @@ makeRepository(join(root, 'openEuler-preview/update/x86_64'), [kernel('999.oe')]
 async function find(changes: Partial<KernelQuery>) {
   const query: KernelQuery = {
     ...{ source: OPENEULER, mirrors: [], releases: [], arches: [] },
-    ...{ kernels: [], flavours: [], cache: noCache, ...changes },
+    ...{ kernels: [], flavours: [], method: 'auto', cache: noCache, ...changes },
   };
   // Time does not pass so fast that a busy machine looks like a silent mirror.
   return findKernels(fastPlatform({ clock: fastClock(10) }), query, silent);

@@ -180,6 +180,7 @@ test.each(files.map((name) => name.replace('.yaml', '')))(
       arches: [],
       kernels: [],
       flavours: [],
+      method: 'dwarf' as const,
       cache: noCache,
     };
     const { kernels, problems } = await findKernels(
@@ -191,7 +192,7 @@ test.each(files.map((name) => name.replace('.yaml', '')))(
     expect(kernels.map((one) => tarballPath(one, one.uname))).toEqual([
       `${shape.tarball}.btf.tar.xz`,
     ]);
-    expect(kernels[0]?.vmlinuxPath).toBe(shape.vmlinux);
+    expect(kernels[0]).toMatchObject({ vmlinuxPath: shape.vmlinux });
   },
 );
 

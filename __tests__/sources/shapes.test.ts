@@ -76,6 +76,7 @@ async function find(
     arches: [],
     kernels: [],
     flavours: [],
+    method: 'auto',
     cache: noCache,
     ...changes,
   };

@@ -57,7 +57,7 @@ test('another distribution is found by a file alone', async () => {
   await using server = await serveTree(root);
   const query = {
     ...{ source: await chooseSource('ol', [file]), mirrors: [server.url], releases: [] },
-    ...{ arches: [], kernels: [], flavours: [], cache: noCache },
+    ...{ arches: [], kernels: [], flavours: [], method: 'auto' as const, cache: noCache },
   };
   const found = await findKernels(fastPlatform(), query, silent);
   expect(found.problems).toEqual([]);

@@ -3,7 +3,13 @@ import { describe, Failure } from '../failure.ts';
 import type { Oid } from '../git/repository.ts';
 import { asBranch, type Uname } from '../names.ts';
 import { type ArchiveFolder, tarballPath } from './layout.ts';
-import type { FailureRecord, KernelRecord, ModuleUse } from './record.ts';
+import type {
+  DwarfRecord,
+  EmbeddedRecord,
+  FailureRecord,
+  KernelRecord,
+  ModuleUse,
+} from './record.ts';
 import * as shape from './shapes.ts';
 
 /** Version of the catalog's shape; raised when a reader of the old shape would be misled. */
@@ -28,7 +34,14 @@ type KernelIdentity = Pick<
 >;
 
 /** A kernel whose BTF is in the archive, or waits on `next` for a person's review. */
-export interface BuiltEntry extends KernelIdentity {
+export type BuiltEntry = ArchivedBtf & Provenance;
+
+/** How the BTF was made. */
+type Provenance =
+  | Pick<DwarfRecord, 'method' | 'vmlinux' | 'pahole'>
+  | Pick<EmbeddedRecord, 'method' | 'bootImage'>;
+
+interface ArchivedBtf extends KernelIdentity {
   readonly state: 'archived' | 'pending';
   readonly tarball: {
     readonly size: number;
@@ -37,8 +50,6 @@ export interface BuiltEntry extends KernelIdentity {
     readonly blob: Oid;
   };
   readonly btf: KernelRecord['btf'];
-  readonly vmlinux: KernelRecord['vmlinux'];
-  readonly pahole: KernelRecord['pahole'];
   /** Only in the catalog of files with modules. */
   readonly modules?: ModuleUse;
   readonly verified: KernelRecord['verified'];
@@ -67,7 +78,7 @@ export const EMPTY_CATALOG: Catalog = new Map();
 
 const run = v.exactOptional(shape.url);
 
-const built = v.strictObject({
+const built = {
   ...shape.identity,
   state: v.picklist(['archived', 'pending']),
   tarball: v.strictObject({
@@ -76,17 +87,13 @@ const built = v.strictObject({
     blob: v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'is no git object')),
   }),
   btf: v.strictObject({ size: shape.size, sha256: shape.sha256, kinds: shape.kinds }),
-  vmlinux: v.strictObject({
-    size: shape.size,
-    sha256: shape.sha256,
-    embeddedBtf: v.boolean(),
-  }),
-  pahole: shape.pahole,
   modules: v.exactOptional(shape.modules),
   verified: shape.verification,
   builtAt: shape.time,
   run,
-});
+};
+const builtFromDwarf = v.strictObject({ ...built, ...shape.dwarf });
+const builtFromBootImage = v.strictObject({ ...built, ...shape.embedded });
 
 const failed = v.strictObject({
   ...shape.identity,
@@ -97,9 +104,16 @@ const failed = v.strictObject({
   run,
 });
 
+/** The shape that an entry should have, by its state and method. */
+function entryShape(entry: unknown) {
+  const { state, method } = { state: undefined, method: undefined, ...Object(entry) };
+  if (state === 'failed') return failed;
+  return method === 'embedded' ? builtFromBootImage : builtFromDwarf;
+}
+
 const document = v.strictObject({
   schema: v.literal(CATALOG_SCHEMA),
-  kernels: v.record(v.string(), v.variant('state', [built, failed])),
+  kernels: v.record(v.string(), v.lazy(entryShape)),
 });
 
 /**
@@ -147,19 +161,24 @@ function sorted(catalog: Catalog): [string, CatalogEntry][] {
 /** The entry of a kernel that was built; `blob` is its tarball's name in git. */
 export function builtEntry(record: KernelRecord, blob: Oid, runUrl?: string): BuiltEntry {
   const { sha256, size } = record.tarball;
-  const { btf, vmlinux, pahole, verified, finishedAt } = record;
+  const { btf, verified, finishedAt } = record;
   return {
     ...identityOf(record),
     state: 'pending',
     tarball: { size, sha256, blob },
     btf,
-    vmlinux,
-    pahole,
+    ...provenanceOf(record),
     verified,
     builtAt: finishedAt,
     ...(record.modules === undefined ? undefined : { modules: record.modules }),
     ...(runUrl === undefined ? {} : { run: runUrl }),
   };
+}
+
+function provenanceOf(record: KernelRecord): Provenance {
+  return record.method === 'embedded'
+    ? { method: record.method, bootImage: record.bootImage }
+    : { method: record.method, vmlinux: record.vmlinux, pahole: record.pahole };
 }
 
 /** The entry of a kernel that failed for the first time. */

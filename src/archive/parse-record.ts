@@ -13,22 +13,20 @@ const measured = v.strictObject({
   bytes: shape.count,
 });
 
-const kernelRecord = v.strictObject({
+const madeBtf = {
   schema: v.literal(RECORD_SCHEMA),
   ...shape.identity,
   verified: shape.verification,
-  vmlinux: v.strictObject({
-    size: shape.size,
-    sha256: shape.sha256,
-    embeddedBtf: v.boolean(),
-  }),
-  pahole: shape.pahole,
+  crossCheck: v.exactOptional(shape.crossCheck),
   btf: v.strictObject({ size: shape.size, sha256: shape.sha256, kinds: shape.kinds }),
   tarball: v.strictObject({ path: v.string(), size: shape.size, sha256: shape.sha256 }),
   modules: v.exactOptional(shape.modules),
   stages: v.strictObject(v.entriesFromList(STAGES, measured)),
   finishedAt: shape.time,
-});
+};
+
+const dwarfRecord = v.strictObject({ ...madeBtf, ...shape.dwarf });
+const embeddedRecord = v.strictObject({ ...madeBtf, ...shape.embedded });
 
 const failureRecord = v.strictObject({
   schema: v.literal(RECORD_SCHEMA),
@@ -38,6 +36,12 @@ const failureRecord = v.strictObject({
   message: shape.line,
   finishedAt: shape.time,
 });
+
+function recordShape(json: unknown) {
+  if (typeof json !== 'object' || json === null) return dwarfRecord;
+  if ('state' in json) return failureRecord;
+  return 'method' in json && json.method === 'embedded' ? embeddedRecord : dwarfRecord;
+}
 
 /**
  * Reads a record that anyone may have written: every field must be there and of its kind, nothing
@@ -61,8 +65,7 @@ export function parseRecord(text: string, file: string): BuildRecord {
   } catch (error) {
     throw fail(printable(describe(error)), error);
   }
-  const failed = typeof json === 'object' && json !== null && 'state' in json;
-  const result = v.safeParse(failed ? failureRecord : kernelRecord, json, { abortEarly: true });
+  const result = v.safeParse(recordShape(json), json, { abortEarly: true });
   if (!result.success) throw fail(shape.complaint(result.issues));
   const record: BuildRecord = result.output;
   if (file !== recordPath(record.uname)) {

@@ -9,18 +9,12 @@ export const RECORD_SCHEMA = 1;
  * came out. Written beside the tarball as `records/<uname -r>.json`; the catalog is made of these.
  * All sums are SHA-256 in lower-case hex, all sizes bytes, all durations seconds.
  */
-export interface KernelRecord {
-  readonly schema: typeof RECORD_SCHEMA;
-  readonly uname: Uname;
-  /** `kernel-debuginfo-<version>-<release>.<arch>` */
-  readonly nvra: string;
-  readonly distribution: DistributionId;
-  readonly versionId: VersionId;
-  /** Every release that lists this very package. */
-  readonly releases: readonly Release[];
-  readonly arch: Arch;
-  readonly package: { readonly url: string; readonly size: number; readonly sha256: string };
-  readonly verified: Verification;
+export type KernelRecord = DwarfRecord | EmbeddedRecord;
+
+/** BTF that pahole made from the DWARF of vmlinux. */
+export interface DwarfRecord extends MadeBtf {
+  /** Records of the time before there was another method do not have it. */
+  readonly method: 'dwarf';
   readonly vmlinux: {
     readonly size: number;
     readonly sha256: string;
@@ -28,6 +22,61 @@ export interface KernelRecord {
     readonly embeddedBtf: boolean;
   };
   readonly pahole: PaholeUse;
+}
+
+/** BTF that the kernel carries, taken out of its boot image. */
+export interface EmbeddedRecord extends MadeBtf {
+  readonly method: 'embedded';
+  readonly bootImage: BootImageUse;
+}
+
+export interface BootImageUse {
+  /** Bytes of the image, as it is in the package. */
+  readonly size: number;
+  readonly sha256: string;
+  /** What was unpacked, outermost first: `['bzImage', 'gzip', 'ELF']`. */
+  readonly layers: readonly string[];
+  /** Whether an ELF section named the BTF, or it was searched for. */
+  readonly foundBy: 'section' | 'scan';
+  /** Bytes of the package that were read; all of them unless the signature proved the image before. */
+  readonly bytesRead: number;
+}
+
+/** What the other method gives for the same kernel, compared definition by definition. */
+export type CrossCheck =
+  | {
+      readonly state: 'compared';
+      readonly method: 'dwarf' | 'embedded';
+      readonly nvra: string;
+      readonly btf: { readonly size: number; readonly sha256: string };
+      readonly equal: boolean;
+      /** Number of names by kind: in both and equal, only in this file, only in the other, in both and different. */
+      readonly kinds: Readonly<Record<string, CrossCheckCounts>>;
+    }
+  | { readonly state: 'failed'; readonly reason: Reason; readonly message: string };
+
+export interface CrossCheckCounts {
+  readonly equal: number;
+  readonly onlyHere: number;
+  readonly onlyThere: number;
+  readonly different: number;
+}
+
+/** What records of both methods have. */
+interface MadeBtf {
+  readonly schema: typeof RECORD_SCHEMA;
+  readonly uname: Uname;
+  /** `kernel-debuginfo-<version>-<release>.<arch>`, or `kernel-<version>-<release>.<arch>` */
+  readonly nvra: string;
+  readonly distribution: DistributionId;
+  readonly versionId: VersionId;
+  /** Every release that lists this very package. */
+  readonly releases: readonly Release[];
+  readonly arch: Arch;
+  /** Where `verified.repodata` is false, size and sum are those that the repository's metadata gives. */
+  readonly package: { readonly url: string; readonly size: number; readonly sha256: string };
+  readonly verified: Verification;
+  readonly crossCheck?: CrossCheck;
   readonly btf: {
     readonly size: number;
     readonly sha256: string;
@@ -44,11 +93,14 @@ export interface KernelRecord {
 
 /** What stood between the mirror and us, from the outside in. */
 export interface Verification {
-  /** The package's bytes have the sum that primary promises, whose own sum repomd promises. */
+  /**
+   * The package's bytes have the sum that primary promises, whose own sum repomd promises. False where
+   * reading stopped after a boot image that the signed header proves.
+   */
   readonly repodata: boolean;
   /** The header has the SHA-256 that the signature header promises (old packages have none). */
   readonly header: boolean;
-  /** vmlinux has the digest that the header promises. */
+  /** vmlinux, or the boot image, has the digest that the header promises. */
   readonly file: boolean;
   /** The OpenPGP signature over the header: by which key, with which hash; or why not. */
   readonly signature:

@@ -82,6 +82,45 @@ export const pahole = v.strictObject({
   origin: v.picklist(['built', 'cached', 'system']),
 });
 
+/** How BTF was made: the fields of a record that depend on the method. */
+export const dwarf = {
+  method: v.optional(v.literal('dwarf'), 'dwarf'),
+  vmlinux: v.strictObject({ size, sha256, embeddedBtf: v.boolean() }),
+  pahole,
+};
+
+const layer = v.pipe(v.string(), v.regex(/^[0-9A-Za-z][0-9A-Za-z ]{0,29}$/, 'is no layer'));
+
+export const embedded = {
+  method: v.literal('embedded'),
+  bootImage: v.strictObject({
+    size,
+    sha256,
+    layers: v.pipe(v.array(layer), v.minLength(1), v.maxLength(20)),
+    foundBy: v.picklist(['section', 'scan']),
+    bytesRead: size,
+  }),
+};
+
+const crossCheckCounts = v.strictObject({
+  equal: count,
+  onlyHere: count,
+  onlyThere: count,
+  different: count,
+});
+
+export const crossCheck = v.variant('state', [
+  v.strictObject({
+    state: v.literal('compared'),
+    method: v.picklist(['dwarf', 'embedded']),
+    nvra: word,
+    btf: v.strictObject({ size, sha256 }),
+    equal: v.boolean(),
+    kinds: v.record(v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{1,19}$/)), crossCheckCounts),
+  }),
+  v.strictObject({ state: v.literal('failed'), reason, message: line }),
+]);
+
 /** A key's id or fingerprint, upper-case hex (RFC 9580, 5.5.4). */
 const keyId = v.pipe(
   v.string(),

@@ -1,3 +1,4 @@
+import type { KernelRecord } from '../archive/record.ts';
 import type { KernelResult } from '../jobs/make-btf/build-kernels.ts';
 import type { PlanProblem } from '../jobs/plan/plan.ts';
 import { markdownTable, textTable } from '../report/table.ts';
@@ -8,7 +9,8 @@ const COLUMNS = [
   { title: 'kernel' },
   { title: 'result' },
   { title: 'time', align: 'right' },
-  { title: 'vmlinux', align: 'right' },
+  { title: 'method' },
+  { title: 'read', align: 'right' },
   { title: 'BTF', align: 'right' },
   { title: 'packed', align: 'right' },
 ] as const;
@@ -78,9 +80,15 @@ function row(result: KernelResult): string[] {
   const { record } = result;
   const time = result.state === 'skipped' ? '' : seconds(result.seconds);
   if (result.state === 'failed') return [record.uname, `failed: ${result.record.reason}`, time];
-  const { vmlinux, btf, tarball } = result.record;
+  const { method, btf, tarball } = result.record;
   const state = result.state === 'skipped' ? 'there already' : 'built';
-  return [record.uname, state, time, bytes(vmlinux.size), bytes(btf.size), bytes(tarball.size)];
+  const read = bytes(bytesReadFor(result.record));
+  return [record.uname, state, time, method, read, bytes(btf.size), bytes(tarball.size)];
+}
+
+/** Bytes of the package that were downloaded. */
+function bytesReadFor(record: KernelRecord): number {
+  return record.method === 'embedded' ? record.bootImage.bytesRead : record.package.size;
 }
 
 function describe(

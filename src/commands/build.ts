@@ -7,7 +7,7 @@ import { openProgress } from '../report/open.ts';
 import { parseTrustOption } from '../rpm/keys.ts';
 import { PROFILES } from '../toolchain/pahole-arguments.ts';
 import { buildOutcome } from './build-report.ts';
-import { choice, defineCommand, list, number, text, type Values } from './command.ts';
+import { choice, defineCommand, flag, list, number, text, type Values } from './command.ts';
 import { buildPlanOptions, toBuildPlan } from './plan-options.ts';
 import { toolchainOptions, toToolRequest } from './toolchain-options.ts';
 
@@ -30,6 +30,10 @@ export const buildOptions = {
   trustKey: list('<fingerprint|file>', "key to trust in addition to the distribution's keys", {
     separator: 'lines',
   }),
+  crossCheck: flag(
+    'also take the BTF out of the boot image, and put the comparison with it into the record',
+  ),
+  replaceMethod: flag('build again what an earlier run made by the other method'),
   jobs: number(
     '<number>',
     'number of kernels to process at the same time; by default the number of cores',
@@ -60,7 +64,7 @@ export const buildOptions = {
 
 /** The options of `buildOptions` as `runBuild` takes them. */
 export function toBuildRequest(options: Values<typeof buildOptions>, output: string) {
-  const { profile, jobs, connections, temp, signature } = options;
+  const { profile, jobs, connections, temp, signature, crossCheck, replaceMethod } = options;
   const names = parseModuleNames(options.modules);
   const folder = resolve(options.modulesOutput ?? `${output}-modules`);
   return {
@@ -70,6 +74,8 @@ export function toBuildRequest(options: Values<typeof buildOptions>, output: str
     temp,
     signature,
     modules: names === undefined ? undefined : { names, output: folder },
+    crossCheck,
+    replaceMethod,
     tools: toToolRequest(options),
     expectation: { kind: 'kernel', minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
     trust: options.trustKey.map(parseTrustOption),
@@ -78,9 +84,10 @@ export function toBuildRequest(options: Values<typeof buildOptions>, output: str
 
 export const build = defineCommand({
   name: 'build',
-  summary: 'build the BTF of kernels from their debuginfo packages',
+  summary: 'build the BTF of kernels from their packages',
   description:
-    'Downloads each kernel-debuginfo package as a stream, extracts vmlinux, makes BTF with pahole, checks it and ' +
+    'Downloads each kernel-debuginfo package as a stream, extracts vmlinux and makes BTF with pahole; for kernels without ' +
+    'debuginfo it reads the kernel package up to its boot image and takes out the BTF that the kernel carries. Checks it and ' +
     'writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. ' +
     'Kernels that an earlier run has built are skipped. A kernel that fails does not stop the others.',
   options: {

@@ -12,13 +12,15 @@ export const fetch = defineCommand({
   summary: 'download the BTF of one kernel from the archive',
   description:
     "Finds the kernel by os-release and 'uname -r', downloads its tarball, compares it with the archive's catalog, unpacks it and checks the BTF. " +
-    'If the archive does not have the kernel, the message names the nearest kernels, and whether the running kernel has its own BTF.',
+    'If the archive does not have the kernel, the message names the nearest kernels, and whether the running kernel has its own BTF. ' +
+    "--from-kernel-package needs no archive: it reads the first part of the kernel's package on the distribution's mirrors.",
   options: {
     ...fetchingOptions,
     output: text('<file|folder>', 'file or folder to write to; by default <uname>.btf'),
   },
   examples: [
     'btfhub fetch',
+    'btfhub fetch --from-kernel-package',
     'btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf',
     'btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64',
   ],

@@ -1,17 +1,23 @@
 import { resolve } from 'node:path';
+import type { Expectation } from '../btf/check.ts';
 import { type Fetched, fetchBtf } from '../jobs/fetch/fetch.ts';
 import { type Machine, OWN_BTF, readMachine } from '../jobs/fetch/machine.ts';
 import { openReader } from '../jobs/fetch/open.ts';
+import { fetchFromPackage } from '../jobs/make-btf/fetch-from-package.ts';
+import { SIGNATURE_POLICIES } from '../jobs/make-btf/signature-verifier.ts';
 import { asArch, asDistributionId, asUname, asVersionId } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
+import { parseTrustOption } from '../rpm/keys.ts';
+import { noCache } from '../rpmmd/cache.ts';
+import { chooseSource } from '../sources/choose.ts';
 import {
   archiveOption,
   expectationOf,
   minimumTypesOption,
   modulesOption,
 } from './archive-options.ts';
-import { text, type Values } from './command.ts';
+import { choice, flag, list, text, type Values } from './command.ts';
 
 /** The kernel, the machine and the archive: the options of `fetch` and `install`. */
 export const fetchingOptions = {
@@ -31,6 +37,26 @@ export const fetchingOptions = {
     default: '/',
   }),
   minimumTypes: minimumTypesOption,
+  fromKernelPackage: flag(
+    "take the BTF out of the kernel's package on the distribution's mirrors (about 12 MB) instead of the archive",
+  ),
+  mirror: list(
+    '<URL>',
+    "root URL of a mirror for --from-kernel-package; default: the distribution's own mirrors",
+  ),
+  signature: choice(
+    SIGNATURE_POLICIES,
+    'for --from-kernel-package: whether the package must be signed: always, if its repository publishes a key, or never',
+    { default: 'prefer' },
+  ),
+  trustKey: list(
+    '<fingerprint|file>',
+    "key to trust for --from-kernel-package, in addition to the distribution's keys",
+  ),
+  sources: list(
+    '<file>',
+    'file that describes another distribution (JSON or YAML), for --from-kernel-package',
+  ),
 } as const;
 
 type Options = Values<typeof fetchingOptions>;
@@ -54,13 +80,16 @@ export async function fetchFor(
   options: Options,
   machine: Machine,
 ): Promise<Fetched> {
+  const expectation = expectationOf(options.minimumTypes);
+  if (options.fromKernelPackage) {
+    return fromKernelPackage(platform, progress, options, machine, expectation);
+  }
   const reader = await openReader(
     platform,
     options.archive,
     options.modules ? 'modules' : 'kernels',
   );
   try {
-    const expectation = expectationOf(options.minimumTypes);
     return await fetchBtf(platform, progress, reader, { machine, expectation });
   } finally {
     await reader.close();
@@ -71,4 +100,31 @@ export async function fetchFor(
 export function noteOwnBtf(progress: Progress, { hasBtf }: Machine): void {
   if (!hasBtf) return;
   progress.note(`The running kernel has its own BTF in ${OWN_BTF}, which loaders use first.`);
+}
+
+async function fromKernelPackage(
+  platform: Platform,
+  progress: Progress,
+  { mirror, signature, trustKey, sources }: Options,
+  { kernel, places }: Machine,
+  expectation: Expectation,
+): Promise<Fetched> {
+  const [place] = places;
+  const source = await chooseSource(place?.distribution ?? 'openEuler', sources);
+  const request = {
+    kernel,
+    versionId: place?.versionId,
+    query: { source, mirrors: mirror, cache: noCache },
+    signature,
+    trust: trustKey.map(parseTrustOption),
+    expectation,
+  };
+  const { btf, summary, kernel: found } = await fetchFromPackage(platform, request, progress);
+  const { uname, arch } = found;
+  return {
+    kernel: { distribution: found.distribution, versionId: found.versionId, uname, arch },
+    btf: Buffer.from(btf),
+    summary,
+    promised: false,
+  };
 }

@@ -39,6 +39,7 @@ export const install = defineCommand({
   options,
   examples: [
     'btfhub install',
+    'btfhub install --from-kernel-package',
     'btfhub install --to /usr/share/btf/',
     'btfhub install --root /mnt/image --archive /media/btfhub-archive',
     'btfhub install --btf 5.10.0-136.12.0.86.oe2203sp1.x86_64.btf',

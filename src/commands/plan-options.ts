@@ -13,12 +13,18 @@ import {
 import { asBranch } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import { flag, list, type OptionSpec, text, type Values } from './command.ts';
+import { METHOD_CHOICES } from '../sources/kernels.ts';
+import { choice, flag, list, type OptionSpec, text, type Values } from './command.ts';
 import { selectionOptions, toQuery } from './selection-options.ts';
 
 /** What is to be built: the options that `plan` and `build` share. */
 export const planOptions = {
   ...selectionOptions,
+  method: choice(
+    METHOD_CHOICES,
+    "how to make BTF: from vmlinux in kernel-debuginfo ('dwarf'), out of the boot image in the kernel package ('embedded'), or 'dwarf' if there is a vmlinux and else 'embedded' ('auto')",
+    { default: 'auto' },
+  ),
   archive: text(
     '<URL|folder>',
     'git archive to compare with: kernels that it has are not built again',
@@ -77,7 +83,7 @@ export async function toPlan(
     skipEmbedded,
     retryFailed,
   } = options;
-  const query = await toQuery(platform, options, progress);
+  const query = { ...(await toQuery(platform, options, progress)), method: options.method };
   const archive =
     where === undefined
       ? undefined
@@ -137,7 +143,7 @@ export async function toBuildPlan(
 
 /** Throws `usage` for options that have no effect on a plan that exists already. */
 function refuseBeside(options: Values<typeof buildPlanOptions>): void {
-  const { archive, allowEmpty, base, since, sources, skipEmbedded, retryFailed } = options;
+  const { archive, allowEmpty, base, since, sources, skipEmbedded, retryFailed, method } = options;
   const pointless = Object.entries({
     archive,
     'allow-empty': allowEmpty,
@@ -146,6 +152,7 @@ function refuseBeside(options: Values<typeof buildPlanOptions>): void {
     'skip-embedded': skipEmbedded,
     'retry-failed': retryFailed,
     sources: sources.length > 0,
+    method: method !== 'auto',
   }).filter(([, value]) => value !== undefined && value !== false);
   if (pointless.length === 0) return;
   const names = pointless.map(([name]) => `--${name}`).join(', ');

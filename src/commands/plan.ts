@@ -1,9 +1,10 @@
 import { type Matrix, MOST_JOBS, makeMatrix } from '../jobs/plan/matrix.ts';
-import type { Counts, Plan, PlanRow } from '../jobs/plan/plan.ts';
+import type { Counts, Plan, PlanRow, Price } from '../jobs/plan/plan.ts';
 import { openProgress } from '../report/open.ts';
 import { type Column, markdownTable, textTable } from '../report/table.ts';
 import { bytes, counted } from '../report/units.ts';
 import { builtInDistributions, type Distribution } from '../sources/choose.ts';
+import { METHODS, type Method } from '../sources/kernels.ts';
 import { defineCommand, flag, number, type Outcome } from './command.ts';
 import { planOptions, toPlan } from './plan-options.ts';
 
@@ -130,9 +131,17 @@ function asMarkdown(made: Plan, { include }: Matrix): string {
   return `### Plan: ${conclusion(made)}${jobs}\n\n${markdownTable(columns, lines)}${broken}`;
 }
 
-function conclusion({ total, kernels }: Plan): string {
+function conclusion({ total, kernels, prices }: Plan): string {
   if (kernels.length === 0) return 'Nothing is to be built.';
   const rest = total.later > 0 ? `, and ${total.later} more are left for later` : '';
   const verb = kernels.length === 1 ? 'is' : 'are';
-  return `${counted(kernels.length, 'kernel')} ${verb} to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  const sentence = `${counted(kernels.length, 'kernel')} ${verb} to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  const both = METHODS.map((method) => priceOf(method, prices[method])).join('; ');
+  return `${sentence} ${both}.`;
+}
+
+/** What a method costs for the kernels whose package it needs is published. */
+function priceOf(method: Method, { kernels, bytes: size, seconds }: Price): string {
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  return `--method ${method}: ${kernels} kernels, ${bytes(size)}, about ${minutes} min`;
 }

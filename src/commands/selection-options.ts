@@ -49,7 +49,7 @@ export async function toQuery(
   platform: Platform,
   options: Values<typeof selectionOptions>,
   progress: Progress,
-): Promise<KernelQuery> {
+): Promise<Omit<KernelQuery, 'method'>> {
   const source = await chooseSource(options.distribution, options.sources);
   const folder = options.cache ?? defaultCache(platform.env);
   return {

@@ -41,6 +41,7 @@ export const sources = defineCommand({
           arches: options.arch,
           kernels: [],
           flavours: options.flavour.length > 0 ? options.flavour : ['all'],
+          method: 'auto' as const,
           cache: noCache,
         };
         checks.push(await checkSource(platform, source, isAsked ? query : undefined, progress));

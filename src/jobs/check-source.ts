@@ -4,7 +4,7 @@ import type { DistributionId } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { findKernels, type KernelQuery } from '../sources/discover.ts';
-import type { KernelPackage } from '../sources/kernels.ts';
+import type { DebuginfoPackage } from '../sources/kernels.ts';
 import type { Repository, Source } from '../sources/source.ts';
 import { placeholdersOf } from '../sources/template.ts';
 
@@ -26,7 +26,7 @@ export interface Found {
   readonly arches: readonly string[];
   /** The oldest and the newest kernel. */
   readonly examples: readonly Pick<
-    KernelPackage,
+    DebuginfoPackage,
     'uname' | 'versionId' | 'arch' | 'nvra' | 'vmlinuxPath' | 'locations'
   >[];
   readonly problems: readonly { readonly where: string; readonly message: string }[];
@@ -107,7 +107,9 @@ function summarise({
   problems,
 }: Awaited<ReturnType<typeof findKernels>>): Found {
   const unique = (values: readonly string[]) => [...new Set(values)].sort();
-  const examples = [...new Set([kernels[0], kernels.at(-1)])].filter((one) => one !== undefined);
+  const withVmlinux = kernels.filter((one) => one.method === 'dwarf');
+  const ends = [withVmlinux[0], withVmlinux.at(-1)];
+  const examples = [...new Set(ends)].filter((one) => one !== undefined);
   return {
     mirrors,
     repositories,

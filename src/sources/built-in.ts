@@ -534,6 +534,14 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
             "openEuler-<release>/update/<arch>",
             "openEuler-<release>/update/<arch>/<variant>/<arch>"
           ]
+        },
+        {
+          "name": "OS",
+          "folders": [
+            "openEuler-<release>/OS/<arch>",
+            "openEuler-<release>/OS/<arch>/<variant>/<arch>"
+          ],
+          "bootImagesOnly": true
         }
       ],
       "flavours": {
@@ -541,6 +549,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
           "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel",
+            "path": "./boot/vmlinuz-<uname>"
+          },
           "embeddedBtf": {
             "from": "5.10.0-52",
             "arches": [
@@ -552,12 +564,20 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         "rt": {
           "package": "kernel-rt-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel-rt",
+            "path": "./boot/vmlinuz-<uname>"
+          }
         },
         "64kb": {
           "package": "kernel-64kb-debuginfo",
           "uname": "<ver>-<rel>.<arch>+64kb",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel-64kb",
+            "path": "./boot/vmlinuz-<uname>"
+          }
         }
       },
       "keys": {

@@ -4,8 +4,11 @@ import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import type { MetadataCache } from '../rpmmd/cache.ts';
 import {
+  choosePackages,
   type KernelPackage,
+  type MethodChoice,
   mergeKernels,
+  type PackageRole,
   type Problem,
   packageNames,
   type RepositoryPackages,
@@ -32,6 +35,8 @@ export interface KernelQuery {
   readonly kernels: readonly string[];
   /** Globs; an empty list selects the source's first flavour. */
   readonly flavours: readonly string[];
+  /** Which packages to look for. */
+  readonly method: MethodChoice;
   readonly cache: MetadataCache;
 }
 
@@ -58,7 +63,8 @@ export async function findKernels(
   progress: Progress,
 ): Promise<Discovery> {
   const { source } = query;
-  const flavourOf = packageNames(source, query.flavours);
+  const roles = packageNames(source, query.flavours, query.method);
+  const flavourOf = new Map([...roles].map(([name, { flavour }]) => [name, flavour]));
   const task = progress.begin(`${source.id} repositories`);
   task.stage('metadata');
   try {
@@ -71,7 +77,9 @@ export async function findKernels(
       task,
       progress.note,
     );
-    const templates = source.repositories.filter((one) => !mirrorInfo.listed.has(one));
+    const templates = source.repositories.filter(
+      (one) => !mirrorInfo.listed.has(one) && (query.method !== 'dwarf' || !one.bootImagesOnly),
+    );
     const places = [
       ...mirrorInfo.places,
       ...(await findPlaces(source, templates, query, tree.folders)),
@@ -84,7 +92,7 @@ export async function findKernels(
       if (!('read' in outcome)) continue;
       for (const line of outcome.read.flatMap(({ warnings }) => warnings)) progress.warn(line);
     }
-    const discovery = summarise(query, flavourOf, outcomes, mirrorInfo);
+    const discovery = summarise(query, roles, outcomes, mirrorInfo);
     const { kernels, repositories, packages } = discovery;
     task.end(
       'read',
@@ -104,7 +112,9 @@ type ReadRepository = ReadPackages & Pick<RepositoryPackages, 'place'>;
 /** Failures that are not about one repository: they end the search. */
 const ABOUT_THE_RUN: readonly Reason[] = ['interrupted', 'no-space', 'out-of-memory', 'usage'];
 
-type Outcome = { readonly read: readonly ReadRepository[] } | { readonly problem: Problem };
+type Outcome =
+  | { readonly read: readonly ReadRepository[] }
+  | { readonly place: RepositoryPlace; readonly problem: Problem };
 
 /** Reads the repository in the first of its forms that exists; a form with <variant> may have several. */
 async function readPlace(place: RepositoryPlace, tree: RepositoryTree): Promise<Outcome> {
@@ -123,13 +133,13 @@ async function readPlace(place: RepositoryPlace, tree: RepositoryTree): Promise<
   } catch (error) {
     const failure = asFailure(error);
     if (ABOUT_THE_RUN.includes(failure.reason)) throw error;
-    return { problem: { where, failure } };
+    return { place, problem: { where, failure } };
   }
 }
 
 function summarise(
   query: KernelQuery,
-  flavourOf: ReadonlyMap<string, string>,
+  roles: ReadonlyMap<string, PackageRole>,
   outcomes: readonly Outcome[],
   mirrorInfo: MirrorInfo,
 ): Discovery {
@@ -144,7 +154,14 @@ function summarise(
   const unusable = read.flatMap(({ folder, unusable: sentences }) =>
     sentences.map((text) => ({ where: folder, failure: new Failure('bad-repository', text) })),
   );
-  const { kernels: all, problems: odd } = mergeKernels(source, flavourOf, read, query.arches);
+  const { kernels: published, problems: odd } = mergeKernels(source, roles, read, query.arches);
+  const unreadPlaces = outcomes.flatMap((outcome) =>
+    'problem' in outcome && !outcome.place.repository.bootImagesOnly ? [outcome.place] : [],
+  );
+  const unread = ({ releases, arch }: KernelPackage) =>
+    query.method === 'auto' &&
+    unreadPlaces.some((place) => (place.arch ?? arch) === arch && releases.includes(place.release));
+  const all = choosePackages(source, published, unread);
   const { kernels, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels,

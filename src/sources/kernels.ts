@@ -19,22 +19,46 @@ import type { Source } from './source.ts';
 import { keyPathBelow } from './template.ts';
 import { compareEvr, type Evr } from './version.ts';
 
-/** One kernel that a distribution publishes: everything that a build needs to know, except the mirror. */
-export interface KernelPackage {
+/** How the BTF of a kernel is made: by pahole from the DWARF of vmlinux, or taken out of the boot image, which carries it. */
+export const METHODS = ['dwarf', 'embedded'] as const;
+export type Method = (typeof METHODS)[number];
+/** `auto`: `dwarf` where there is a package with vmlinux, else `embedded`. */
+export const METHOD_CHOICES = ['auto', ...METHODS] as const;
+export type MethodChoice = (typeof METHOD_CHOICES)[number];
+
+/** One kernel that a distribution publishes: everything that building its BTF takes, the mirror aside. */
+export type KernelPackage = DebuginfoPackage | BootPackage;
+
+/** A kernel with the package that holds its vmlinux. */
+export interface DebuginfoPackage extends PublishedPackage {
+  readonly method: 'dwarf';
+  /** The exact name of the payload's member that is vmlinux. */
+  readonly vmlinuxPath: string;
+  /** Where vmlinux is if it is not at `vmlinuxPath`, in the order to look; absent where there is one path only. */
+  readonly otherVmlinuxPaths?: readonly string[];
+  /** The same kernel's package with the boot image: read where this one turns out to hold no vmlinux. */
+  readonly bootPackage?: BootPackage;
+}
+
+/** A kernel with the package that holds its boot image. */
+export interface BootPackage extends PublishedPackage {
+  readonly method: 'embedded';
+  /** The exact name of the payload's member that is the boot image. */
+  readonly imagePath: string;
+}
+
+/** What both kinds of package have. */
+interface PublishedPackage {
   readonly distribution: DistributionId;
   readonly versionId: VersionId;
   /** Every release that lists this package, sorted by folder; the first is where it was found. */
   readonly releases: readonly [Release, ...Release[]];
   readonly arch: Arch;
   readonly flavour: string;
-  /** `kernel-debuginfo-<version>-<release>.<arch>` */
+  /** `kernel-debuginfo-<version>-<release>.<arch>`, or `kernel-<version>-<release>.<arch>` */
   readonly nvra: string;
   readonly evr: Evr;
   readonly uname: Uname;
-  /** The path of vmlinux in the package. */
-  readonly vmlinuxPath: string;
-  /** Where vmlinux is if it is not at `vmlinuxPath`, in the order to look; absent where there is one path only. */
-  readonly otherVmlinuxPaths?: readonly string[];
   /** Size of the .rpm file, bytes. */
   readonly size: number;
   readonly checksum: Checksum;
@@ -77,11 +101,22 @@ export interface RepositoryPackages {
   readonly headerOnly: boolean;
 }
 
-/** The names of the packages that hold a vmlinux, of the wanted flavours; `not-found` for an unknown flavour. */
+/** What a package is good for. */
+export interface PackageRole {
+  readonly flavour: string;
+  readonly method: Method;
+}
+
+/**
+ * The names of the packages that hold a vmlinux or a boot image, of the wanted flavours. Throws
+ * `not-found` for an unknown flavour, and where `embedded` is wanted of a source that does not say
+ * where its boot images are.
+ */
 export function packageNames(
   source: Source,
   flavours: readonly string[],
-): ReadonlyMap<string, string> {
+  method: MethodChoice,
+): ReadonlyMap<string, PackageRole> {
   const known = Object.entries(source.flavours);
   const globs = flavours.length > 0 ? flavours : known.slice(0, 1).map(([flavour]) => flavour);
   const unknown = globs.find((glob) => !known.some(([flavour]) => selector([glob])(flavour)));
@@ -93,7 +128,19 @@ export function packageNames(
     );
   }
   const wanted = known.filter(([flavour]) => selector(globs)(flavour));
-  return new Map(wanted.map(([flavour, shape]) => [shape.package, flavour]));
+  const roles = new Map<string, PackageRole>();
+  for (const [flavour, shape] of wanted) {
+    if (method !== 'dwarf' && shape.bootImage) {
+      roles.set(shape.bootImage.package, { flavour, method: 'embedded' });
+    }
+    if (method !== 'embedded') roles.set(shape.package, { flavour, method: 'dwarf' });
+  }
+  if (roles.size > 0) return roles;
+  throw new Failure(
+    'not-found',
+    `The source ${source.id} does not say where the boot images of its kernels are.`,
+    "Add 'bootImage' to its flavours, or use --method dwarf.",
+  );
 }
 
 /**
@@ -104,7 +151,7 @@ export function packageNames(
  */
 export function mergeKernels(
   source: Source,
-  flavourOf: ReadonlyMap<string, string>,
+  roles: ReadonlyMap<string, PackageRole>,
   repositories: readonly RepositoryPackages[],
   arches: readonly string[],
 ): { readonly kernels: readonly KernelPackage[]; readonly problems: readonly Problem[] } {
@@ -115,10 +162,10 @@ export function mergeKernels(
   for (const repository of sorted) {
     const { place, folder, packages } = repository;
     for (const item of packages) {
-      const flavour = flavourOf.get(item.name);
-      if (flavour === undefined || item.arch !== (place.arch ?? item.arch)) continue;
+      const role = roles.get(item.name);
+      if (role === undefined || item.arch !== (place.arch ?? item.arch)) continue;
       if (!wantsArch(item.arch)) continue;
-      const kernel = toKernel(source, flavour, repository, item);
+      const kernel = toKernel(source, role, repository, item);
       if (kernel === undefined) continue;
       if (kernel instanceof Failure) {
         problems.push({ where: folder, failure: kernel });
@@ -132,6 +179,63 @@ export function mergeKernels(
   return { kernels: [...kernels.values()].sort(byVersion), problems };
 }
 
+/** What tells a kernel from all others, whichever package it is in. */
+function identityOf({ versionId, arch, uname }: KernelPackage): string {
+  return `${versionId} ${arch} ${uname}`;
+}
+
+/**
+ * Chooses one package for each kernel. `auto` prefers the one with vmlinux, and keeps the one with the
+ * boot image beside it; a kernel that has no other than the latter is kept unless the source knows that
+ * its version carries no BTF.
+ * @param unread whether the packages with vmlinux of this kernel's release could not all be read: then
+ *   it is not known that it has none
+ */
+export function choosePackages(
+  source: Source,
+  kernels: readonly KernelPackage[],
+  unread: (kernel: KernelPackage) => boolean,
+): readonly KernelPackage[] {
+  const boot = new Map<string, BootPackage>();
+  const debuginfo = new Set<string>();
+  for (const kernel of kernels) {
+    if (kernel.method === 'embedded') boot.set(identityOf(kernel), kernel);
+    else debuginfo.add(identityOf(kernel));
+  }
+  return kernels.flatMap((kernel): KernelPackage[] => {
+    const identity = identityOf(kernel);
+    if (kernel.method === 'dwarf') {
+      const bootPackage = boot.get(identity);
+      return [bootPackage ? { ...kernel, bootPackage } : kernel];
+    }
+    const wanted = !debuginfo.has(identity) && !unread(kernel) && mayCarryBtf(source, kernel);
+    return wanted ? [kernel] : [];
+  });
+}
+
+/** Whether a kernel is new enough to carry BTF; on architectures that the source does not know it may. */
+function mayCarryBtf(source: Source, kernel: KernelPackage): boolean {
+  const embedded = source.flavours[kernel.flavour]?.embeddedBtf;
+  return embedded === undefined || isSince(kernel.evr, embedded.from);
+}
+
+function isSince(evr: Evr, from: string): boolean {
+  const [version = '', release = ''] = from.split('-');
+  return compareEvr(evr, { epoch: evr.epoch, version, release }) >= 0;
+}
+
+/**
+ * Bytes of the package that are read. A boot image lies in the first fifth of its package, and reading
+ * stops there where a signature can prove the image; elsewhere the whole package is read.
+ */
+export function bytesToRead(kernel: KernelPackage): number {
+  const stops = kernel.method === 'embedded' && kernel.keyPaths.length > 0;
+  return stops ? Math.ceil(kernel.size * BOOT_IMAGE_SHARE) : kernel.size;
+}
+
+/** Of a kernel package, System.map, config and symvers included, which lie in front of it. */
+const BOOT_IMAGE_SHARE = 0.2;
+
 /** Oldest version first; then by NVRA. */
 export function byVersion(one: KernelPackage, two: KernelPackage): number {
   return compareEvr(one.evr, two.evr) || compareText(one.nvra, two.nvra);
@@ -141,8 +245,7 @@ export function byVersion(one: KernelPackage, two: KernelPackage): number {
 export function carriesBtf(source: Source, kernel: KernelPackage): boolean {
   const embedded = source.flavours[kernel.flavour]?.embeddedBtf;
   if (!embedded?.arches.includes(kernel.arch)) return false;
-  const [version = '', release = ''] = embedded.from.split('-');
-  return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release }) >= 0;
+  return isSince(kernel.evr, embedded.from);
 }
 
 /**
@@ -206,7 +309,7 @@ function versionIdOfPackage({ versionId: rule }: Source, item: PackageVersion): 
 /** Undefined for a package of another version of the distribution; a Failure for one whose names cannot be used. */
 function toKernel(
   source: Source,
-  flavour: string,
+  { flavour, method }: PackageRole,
   { place, folder, unames, headerOnly }: RepositoryPackages,
   item: PrimaryPackage,
 ): KernelPackage | Failure | undefined {
@@ -236,13 +339,11 @@ function toKernel(
     return new Failure('bad-repository', `${item.name} is skipped: ${describe(error)}`);
   }
   const { uname, versionId } = names;
-  const paths = [shape.vmlinux].flat().map((path) => path.replaceAll('<uname>', uname));
-  const [vmlinuxPath = '', ...otherVmlinuxPaths] = paths;
   const bindings = { release: place.release, arch };
   const keyPaths = [source.keys?.file ?? []]
     .flat()
     .flatMap((path) => keyPathBelow(folder, path, bindings) ?? []);
-  return {
+  const published: PublishedPackage = {
     distribution: source.id,
     versionId,
     releases: [place.release],
@@ -251,8 +352,6 @@ function toKernel(
     nvra,
     evr: { epoch, version, release },
     uname,
-    vmlinuxPath,
-    ...(otherVmlinuxPaths.length > 0 ? { otherVmlinuxPaths } : {}),
     size: item.size,
     checksum: item.checksum,
     ...(headerOnly ? { checksumOf: 'header' as const } : {}),
@@ -261,6 +360,14 @@ function toKernel(
     keyPaths,
     trustedKeys: source.keys?.fingerprints ?? [],
   };
+  if (method === 'embedded') {
+    const path = shape.bootImage?.path ?? '';
+    return { ...published, method, imagePath: path.replaceAll('<uname>', uname) };
+  }
+  const paths = [shape.vmlinux].flat().map((path) => path.replaceAll('<uname>', uname));
+  const [vmlinuxPath = '', ...others] = paths;
+  const otherVmlinuxPaths = others.length > 0 ? { otherVmlinuxPaths: others } : {};
+  return { ...published, method, vmlinuxPath, ...otherVmlinuxPaths };
 }
 
 function merge(known: KernelPackage, again: KernelPackage): KernelPackage {

@@ -107,6 +107,17 @@ const FlavourShape = v.strictObject({
       'path of vmlinux in the package, with <uname> in it; the first of several that exists',
     ),
   ),
+  bootImage: v.pipe(
+    v.optional(
+      v.strictObject({
+        package: v.pipe(v.string(), v.regex(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/)),
+        path: v.pipe(memberPath, v.description('path of the boot image in the package')),
+      }),
+    ),
+    v.description(
+      'the package that holds the boot image, and where in it, with <uname>; for --method embedded',
+    ),
+  ),
   embeddedBtf: v.pipe(
     v.optional(
       v.strictObject({
@@ -141,6 +152,12 @@ const RepositoryShape = v.pipe(
       v.optional(v.picklist(['repodata', 'listing']), 'repodata'),
       v.description(
         "where packages are listed: in repodata/, or only by the server's page of the folder",
+      ),
+    ),
+    bootImagesOnly: v.pipe(
+      v.optional(v.boolean()),
+      v.description(
+        'true: it has packages with boot images and none with vmlinux; not read with --method dwarf',
       ),
     ),
     mirrorList: v.pipe(

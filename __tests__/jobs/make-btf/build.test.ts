@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { KernelRecord } from '../../../src/archive/record.ts';
+import type { DwarfRecord } from '../../../src/archive/record.ts';
 import { serveFolder } from '../../../src/download/static-server.ts';
 import type { KernelResult } from '../../../src/jobs/make-btf/build-kernels.ts';
 import type { BuildRequest } from '../../../src/jobs/make-btf/run.ts';
@@ -43,8 +43,9 @@ function run(mirrors: readonly string[] = [server.url]) {
   return { output: setting.fresh('output'), temp: setting.fresh('temp'), mirrors };
 }
 
-function recordOf(result: KernelResult | undefined): KernelRecord {
-  if (result?.state !== 'built') throw new Error(`not built: ${JSON.stringify(result)}`);
+function recordOf(result: KernelResult | undefined): DwarfRecord {
+  if (result?.state !== 'built' || result.record.method !== 'dwarf')
+    throw new Error(`not built: ${JSON.stringify(result)}`);
   return result.record;
 }
 

@@ -96,7 +96,13 @@ export async function kernelsOn(
   mirror: string,
 ): Promise<readonly KernelPackage[]> {
   const all = { releases: ['all'], arches: ['all'], kernels: ['all'], flavours: [] };
-  const query = { source: OPENEULER, mirrors: [mirror], ...all, cache: noCache };
+  const query = {
+    source: OPENEULER,
+    mirrors: [mirror],
+    ...all,
+    method: 'auto',
+    cache: noCache,
+  } as const;
   return (await findKernels(platform, query, listening())).kernels;
 }
 
@@ -127,6 +133,8 @@ export function build(
       signature: 'off',
       trust: [],
       modules: undefined,
+      crossCheck: false,
+      replaceMethod: false,
       expectation: { kind: 'kernel', minimumTypes: 100 },
       ...changes,
     },

@@ -54,7 +54,7 @@ test('what fits is the newest of them, within every limit, and never nothing', (
       for (const { builtAt } of left) expect(builtAt).toBeLessThan(oldestTaken);
       if (taken.length === 1) return;
       const size = taken.reduce((sum, kernel) => sum + kernel.size, 0);
-      const seconds = taken.reduce((sum, kernel) => sum + estimatedSeconds(kernel.size), 0);
+      const seconds = taken.reduce((sum, kernel) => sum + estimatedSeconds(kernel), 0);
       expect(taken.length).toBeLessThanOrEqual(limit.kernels ?? Infinity);
       expect(size).toBeLessThanOrEqual(limit.bytes ?? Infinity);
       expect(seconds / 60).toBeLessThanOrEqual(limit.minutes ?? Infinity);

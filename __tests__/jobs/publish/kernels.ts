@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type BuildRecord, type KernelRecord, recordPath } from '../../../src/archive/record.ts';
+import { type BuildRecord, type DwarfRecord, recordPath } from '../../../src/archive/record.ts';
 import { checkBtf } from '../../../src/btf/check.ts';
 import { packBtf } from '../../../src/btf/tarball.ts';
 import { asUname } from '../../../src/names.ts';
@@ -37,9 +37,9 @@ function smallTarball(name: string): Promise<Buffer> {
 /** A tarball as build makes it, and the record that is true of it. */
 export async function makeKernel(
   name: string,
-  changes: Partial<KernelRecord> = {},
+  changes: Partial<DwarfRecord> = {},
   btf: Buffer = smallBtf(),
-): Promise<{ record: KernelRecord; tarball: Buffer }> {
+): Promise<{ record: DwarfRecord; tarball: Buffer }> {
   const tarball =
     btf === small ? await smallTarball(name) : await packBtf(programs, asUname(name), btf);
   const { kinds } = checkBtf(btf, { kind: 'any' });

@@ -25,6 +25,8 @@ export interface BuildContextSettings {
   readonly signature: SignaturePolicy;
   readonly trust: readonly TrustOption[];
   readonly modules: ModulesRequest | undefined;
+  /** Compare with what the other method gives, where both packages are published. */
+  readonly crossCheck: boolean;
 }
 
 /** Of the available memory: xz, the downloads and the rest of the machine need some too. */
@@ -59,6 +61,7 @@ export async function openBuildContext(
     profile,
     expectation,
     signature,
+    crossCheck: settings.crossCheck,
     interrupted,
     modules: settings.modules,
     stop: (reason) => stopping.abort(reason),

@@ -1,16 +1,29 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tarballPath } from '../../archive/layout.ts';
-import { type KernelRecord, RECORD_SCHEMA } from '../../archive/record.ts';
+import {
+  type CrossCheck,
+  type CrossCheckCounts,
+  type DwarfRecord,
+  type EmbeddedRecord,
+  type KernelRecord,
+  RECORD_SCHEMA,
+} from '../../archive/record.ts';
 import { checkPublishable, type Expectation } from '../../btf/check.ts';
+
+import { compareBtf } from '../../btf/compare.ts';
 import { findSection, readElf } from '../../btf/elf.ts';
 import { withFile } from '../../btf/file.ts';
+
 import { makePlain } from '../../btf/plain.ts';
+import { Btf } from '../../btf/reader.ts';
 import { packBtf } from '../../btf/tarball.ts';
+import { asFailure, Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Task } from '../../report/progress.ts';
 import { sha256 } from '../../sha256.ts';
-import type { KernelPackage } from '../../sources/kernels.ts';
+import type { BootPackage, DebuginfoPackage, KernelPackage } from '../../sources/kernels.ts';
+import { embeddedBtf } from './embedded-btf.ts';
 import { type FetchContext, fetchVmlinux } from './fetch-vmlinux.ts';
 import { mergeWithModules } from './modules.ts';
 import { type PaholeContext, runPahole } from './run-pahole.ts';
@@ -26,6 +39,8 @@ export interface BuildContext extends FetchContext, PaholeContext {
   /** What the BTF must hold to be accepted as a kernel's. */
   readonly expectation: Expectation;
   readonly signature: SignaturePolicy;
+  /** Whether to compare with what the other method gives, where both packages are published. */
+  readonly crossCheck: boolean;
   /** Aborts `interrupted` with this reason: ends the work on all kernels of the run. */
   stop(reason: unknown): void;
 }
@@ -41,13 +56,30 @@ export interface BuiltKernel extends Built {
 }
 
 /**
- * Makes the tarball of one kernel from its package, in a temporary directory that is removed at the end.
- * Throws a `Failure` that says which step failed and why.
+ * Makes the tarball of one kernel from its package, in a temporary directory that is removed at the end. A
+ * package that should hold vmlinux and does not is replaced by the package with the kernel's boot image,
+ * where there is one. Throws a `Failure` that says which step failed and why.
  * @param cores is asked when pahole is about to start: how many cores it may use
  */
 export async function buildKernel(
   context: BuildContext,
   kernel: KernelPackage,
+  cores: () => number,
+  task: Task,
+): Promise<BuiltKernel> {
+  if (kernel.method === 'embedded') return buildFromBootImage(context, kernel, task);
+  try {
+    return await buildFromVmlinux(context, kernel, cores, task);
+  } catch (error) {
+    const missing = error instanceof Failure && error.reason === 'no-vmlinux';
+    if (!missing || kernel.bootPackage === undefined) throw error;
+    return buildFromBootImage(context, kernel.bootPackage, task);
+  }
+}
+
+async function buildFromVmlinux(
+  context: BuildContext,
+  kernel: DebuginfoPackage,
   cores: () => number,
   task: Task,
 ): Promise<BuiltKernel> {
@@ -79,55 +111,138 @@ export async function buildKernel(
     await rm(path);
     if (context.modules === undefined) release();
 
-    stopwatch.begin('check');
-    const { size, kinds } = checkPublishable(btf, context.expectation);
-    stopwatch.end('check', size);
-
-    stopwatch.begin('compress');
-    const tarball = await packBtf(platform.programs, kernel.uname, btf, { signal: interrupted });
-    stopwatch.end('compress', tarball.length);
-
-    const { uname, nvra, distribution, versionId, arch, releases } = kernel;
-    const record: KernelRecord = {
-      schema: RECORD_SCHEMA,
-      uname,
-      nvra,
-      distribution,
-      versionId,
-      arch,
-      releases,
+    const made = await checkAndPack(context, kernel, btf, stopwatch);
+    const crossCheck = await crossCheckOf(context, kernel, btf, task);
+    const record: DwarfRecord = {
+      ...identityOf(kernel),
       package: fetched.package,
       verified: fetched.verified,
+      ...(crossCheck === undefined ? {} : { crossCheck }),
+      method: 'dwarf',
       vmlinux: {
         size: vmlinux.size,
         sha256: vmlinux.sha256,
         embeddedBtf: findSection(elf, '.BTF') !== undefined,
       },
       pahole: { version: pahole.version, flags, origin: pahole.origin },
-      btf: { size, sha256: sha256(btf), kinds },
-      tarball: {
-        path: tarballPath(kernel, uname),
-        size: tarball.length,
-        sha256: sha256(tarball),
-      },
+      btf: made.btf,
+      tarball: made.tarball,
       stages: stopwatch.stages,
       finishedAt: platform.clock.date().toISOString(),
     };
-    if (context.modules === undefined) return { record, tarball, withModules: undefined };
+    if (context.modules === undefined)
+      return { record, tarball: made.bytes, withModules: undefined };
 
     const { btf: merged, use } = await mergeWithModules(context, file, modules);
     const packed = await packBtf(platform.programs, kernel.uname, merged, { signal: interrupted });
     const counted = checkPublishable(merged, context.expectation);
-    const withModules: KernelRecord = {
+    const withModules: DwarfRecord = {
       ...record,
       btf: { size: counted.size, sha256: sha256(merged), kinds: counted.kinds },
       tarball: { path: record.tarball.path, size: packed.length, sha256: sha256(packed) },
       modules: { requested: context.modules.names, ...use },
       finishedAt: platform.clock.date().toISOString(),
     };
-    return { record, tarball, withModules: { record: withModules, tarball: packed } };
+    return { record, tarball: made.bytes, withModules: { record: withModules, tarball: packed } };
   } finally {
     await directory.remove();
     release();
   }
+}
+
+async function buildFromBootImage(
+  context: BuildContext,
+  kernel: BootPackage,
+  task: Task,
+): Promise<BuiltKernel> {
+  const stopwatch = new Stopwatch(context.platform.clock, task);
+  const { btf, fetched, found } = await embeddedBtf(context, kernel, stopwatch);
+  const made = await checkAndPack(context, kernel, btf, stopwatch);
+  const { image, bytesRead } = fetched;
+  const record: EmbeddedRecord = {
+    ...identityOf(kernel),
+    package: fetched.package,
+    verified: fetched.verified,
+    method: 'embedded',
+    bootImage: {
+      size: image.size,
+      sha256: image.sha256,
+      layers: found.layers,
+      foundBy: found.foundBy,
+      bytesRead,
+    },
+    btf: made.btf,
+    tarball: made.tarball,
+    stages: stopwatch.stages,
+    finishedAt: context.platform.clock.date().toISOString(),
+  };
+  // The package has the modules behind the boot image, where nothing is read.
+  return { record, tarball: made.bytes, withModules: undefined };
+}
+
+async function checkAndPack(
+  context: BuildContext,
+  kernel: KernelPackage,
+  btf: Uint8Array,
+  stopwatch: Stopwatch,
+) {
+  stopwatch.begin('check');
+  const { size, kinds } = checkPublishable(btf, context.expectation);
+  stopwatch.end('check', size);
+
+  stopwatch.begin('compress');
+  const signal = context.interrupted;
+  const bytes = await packBtf(context.platform.programs, kernel.uname, btf, { signal });
+  stopwatch.end('compress', bytes.length);
+  return {
+    bytes,
+    btf: { size, sha256: sha256(btf), kinds },
+    tarball: {
+      path: tarballPath(kernel, kernel.uname),
+      size: bytes.length,
+      sha256: sha256(bytes),
+    },
+  };
+}
+
+/** Where the run asks for it: the BTF of the boot image against what pahole made. A failure of it fails nothing else. */
+async function crossCheckOf(
+  context: BuildContext,
+  kernel: DebuginfoPackage,
+  btf: Uint8Array,
+  task: Task,
+): Promise<CrossCheck | undefined> {
+  const { bootPackage } = kernel;
+  if (!context.crossCheck || bootPackage === undefined) return undefined;
+  try {
+    const stopwatch = new Stopwatch(context.platform.clock, task);
+    const { btf: other } = await embeddedBtf(context, bootPackage, stopwatch);
+    const { equal, kinds } = compareBtf(new Btf(btf), new Btf(other));
+    const counts = kinds.map((one): [string, CrossCheckCounts] => [
+      one.kind,
+      {
+        equal: one.equal,
+        onlyHere: one.onlyFirst.length,
+        onlyThere: one.onlySecond.length,
+        different: one.different.length,
+      },
+    ]);
+    return {
+      state: 'compared',
+      method: 'embedded',
+      nvra: bootPackage.nvra,
+      btf: { size: other.length, sha256: sha256(other) },
+      equal,
+      kinds: Object.fromEntries(counts),
+    };
+  } catch (error) {
+    context.interrupted.throwIfAborted();
+    const { reason, message } = asFailure(error);
+    return { state: 'failed', reason, message };
+  }
+}
+
+function identityOf(kernel: KernelPackage) {
+  const { uname, nvra, distribution, versionId, arch, releases } = kernel;
+  return { schema: RECORD_SCHEMA, uname, nvra, distribution, versionId, arch, releases } as const;
 }

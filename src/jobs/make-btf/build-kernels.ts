@@ -31,6 +31,8 @@ export interface BuildSettings {
   readonly concurrency: number;
   /** Cores of the machine, for pahole. */
   readonly cores: number;
+  /** Whether files that the other method made are built again. */
+  readonly replaceMethod: boolean;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface BuildSettings {
 export async function buildKernels(
   context: BuildContext,
   kernels: readonly KernelPackage[],
-  { output, concurrency, cores }: BuildSettings,
+  { output, concurrency, cores, replaceMethod }: BuildSettings,
   progress: Progress,
 ): Promise<readonly KernelResult[]> {
   const { clock } = context.platform;
@@ -53,6 +55,7 @@ export async function buildKernels(
     flags: paholeArguments(context.pahole, { profile: context.profile, jobs: 1 }).flags,
     minimumTypes: context.expectation.kind === 'kernel' ? context.expectation.minimumTypes : 0,
     signature: context.signature,
+    replaceMethod,
   };
   let working = 0;
   let waiting = kernels.length;

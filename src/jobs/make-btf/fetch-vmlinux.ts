@@ -5,7 +5,7 @@ import { Failure } from '../../failure.ts';
 import type { ByteRange } from '../../platform/decompress.ts';
 import { DECODER_MEMORY } from '../../platform/decompress.ts';
 import type { PackageHead } from '../../rpm/package.ts';
-import type { KernelPackage } from '../../sources/kernels.ts';
+import type { DebuginfoPackage, KernelPackage } from '../../sources/kernels.ts';
 import { headerChecksumOf } from '../../sources/package-start.ts';
 import { extractVmlinux, type PayloadDecoders, type Vmlinux } from './extract-vmlinux.ts';
 import type { ModulesRequest } from './modules.ts';
@@ -45,7 +45,7 @@ export interface FetchedVmlinux {
  */
 export async function fetchVmlinux(
   context: FetchContext,
-  kernel: KernelPackage,
+  kernel: DebuginfoPackage,
   target: string,
   stopwatch: Stopwatch,
 ): Promise<FetchedVmlinux> {
@@ -64,17 +64,18 @@ export async function fetchVmlinux(
   }
 }
 
-function alternativesOf(kernel: KernelPackage): readonly KernelPackage[] {
+/** The same package with the other bytes that repositories list under its name. */
+export function alternativesOf<Package extends KernelPackage>(kernel: Package): readonly Package[] {
   return (kernel.alternatives ?? []).map((one) => ({ ...kernel, ...one }));
 }
 
-function isMismatch(error: unknown): boolean {
+export function isMismatch(error: unknown): boolean {
   return error instanceof Failure && error.reason === 'checksum-mismatch';
 }
 
 async function fetchPackage(
   context: FetchContext,
-  kernel: KernelPackage,
+  kernel: DebuginfoPackage,
   target: string,
   stopwatch: Stopwatch,
 ): Promise<FetchedVmlinux> {
@@ -102,7 +103,7 @@ async function removeFiles(folder: string): Promise<void> {
 
 class Attempt {
   readonly #context: FetchContext;
-  readonly #kernel: KernelPackage;
+  readonly #kernel: DebuginfoPackage;
   readonly #target: string;
   readonly #stopwatch: Stopwatch;
   readonly #downloader: PackageDownloader;
@@ -116,7 +117,7 @@ class Attempt {
 
   constructor(
     context: FetchContext,
-    kernel: KernelPackage,
+    kernel: DebuginfoPackage,
     downloader: PackageDownloader,
     target: string,
     stopwatch: Stopwatch,

@@ -24,11 +24,14 @@ export interface Requirements {
   readonly flags: readonly string[];
   readonly minimumTypes: number;
   readonly signature: SignaturePolicy;
+  /** Whether a file that the other method made is built again. */
+  readonly replaceMethod: boolean;
 }
 
 /**
- * The record of a kernel that an earlier run finished: made from the same package in the same way, it satisfies what is
- * required now, and its tarball is there and unchanged. Undefined when the kernel must be built again.
+ * The record of a kernel that an earlier run finished: made from the same package in the same way, or by the other
+ * method, it satisfies what is required now, and its tarball is there and unchanged. What the other method made is
+ * replaced only with `replaceMethod`. Undefined when the kernel must be built again.
  * @param modules the globs of the modules that are to be in it; undefined for none
  */
 export async function finishedBefore(
@@ -39,25 +42,39 @@ export async function finishedBefore(
 ): Promise<KernelRecord | undefined> {
   const record = await readRecord(output, kernel.uname);
   if (!record || isFailureRecord(record)) return undefined;
-  const samePackage =
-    record.nvra === kernel.nvra &&
-    (kernel.checksum.algorithm !== 'sha256' ||
-      kernel.checksumOf === 'header' ||
-      [kernel, ...(kernel.alternatives ?? [])].some(
-        ({ checksum }) => checksum.value === record.package.sha256,
-      ));
-  const sameEncoder =
-    record.pahole.version === required.version &&
-    record.pahole.flags.join(' ') === required.flags.join(' ');
-  const sameModules = record.modules?.requested.join(' ') === modules?.join(' ');
-  if (!sameModules) return undefined;
-  if (!samePackage || !sameEncoder || !satisfies(record, kernel, required)) return undefined;
+  if (methodOf(record) === kernel.method) {
+    if (!samePackage(record, kernel) || !sameEncoder(record, required)) return undefined;
+  } else {
+    const fallback = kernel.method === 'dwarf' ? kernel.bootPackage : undefined;
+    const isFallback = fallback !== undefined && samePackage(record, fallback);
+    if (required.replaceMethod && !isFallback) return undefined;
+  }
+  if (record.modules?.requested.join(' ') !== modules?.join(' ')) return undefined;
+  if (!satisfies(record, kernel, required)) return undefined;
   const tarball = await readFile(join(output, tarballPath(kernel, kernel.uname))).catch(
     undefinedIfMissing,
   );
   if (!tarball) return undefined;
   const sum = sha256(tarball);
   return sum === record.tarball.sha256 ? record : undefined;
+}
+
+/** Records of before there was another method do not say it. */
+function methodOf(record: KernelRecord): KernelRecord['method'] {
+  return record.method ?? 'dwarf';
+}
+
+function samePackage(record: KernelRecord, kernel: KernelPackage): boolean {
+  if (record.nvra !== kernel.nvra) return false;
+  if (kernel.checksumOf === 'header' || kernel.checksum.algorithm !== 'sha256') return true;
+  const versions = [kernel, ...(kernel.alternatives ?? [])];
+  return versions.some(({ checksum }) => checksum.value === record.package.sha256);
+}
+
+function sameEncoder(record: KernelRecord, required: Requirements): boolean {
+  if (record.method === 'embedded') return true;
+  const { version, flags } = record.pahole;
+  return version === required.version && flags.join(' ') === required.flags.join(' ');
 }
 
 function satisfies(

@@ -14,6 +14,8 @@ export interface BuildRequest extends BuildContextSettings {
   readonly tools: ToolRequest;
   /** How many kernels are built at the same time; undefined for as many as there are cores. */
   readonly jobs: number | undefined;
+  /** Whether files in the output that the other method made are built again. */
+  readonly replaceMethod: boolean;
 }
 
 /** Prepares the tools, builds the kernels, and removes all temporary files. */
@@ -32,6 +34,7 @@ export async function runBuild(
     output: request.output,
     concurrency: request.jobs ?? Math.max(2, cores),
     cores,
+    replaceMethod: request.replaceMethod,
   };
   try {
     return await buildKernels(opened.context, request.kernels, settings, progress);

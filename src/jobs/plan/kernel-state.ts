@@ -54,7 +54,14 @@ export function kernelState(kernel: KernelPackage, rules: StateRules): KernelSta
 }
 
 /** Reasons that only a different package changes: no retry while the package is the same. */
-const PERMANENT: readonly Reason[] = ['no-vmlinux', 'no-dwarf', 'bad-elf'];
+const PERMANENT: readonly Reason[] = [
+  'no-vmlinux',
+  'no-dwarf',
+  'bad-elf',
+  'no-btf',
+  'bad-image',
+  'ambiguous-btf',
+];
 const FIRST_WAIT_HOURS = 12;
 const LONGEST_WAIT_HOURS = 30 * 24;
 
@@ -69,6 +76,9 @@ export function hoursAfter(attempts: number): number {
 /** Whether a kernel that failed may be tried again now. A package whose bytes changed always may. */
 export function mayRetry(kernel: KernelPackage, failure: PastFailure, now: Date): boolean {
   if (!isSamePackage(kernel, failure)) return true;
+  // It failed before anything looked at the boot image.
+  const untried = kernel.method === 'dwarf' && kernel.bootPackage !== undefined;
+  if (failure.reason === 'no-vmlinux' && untried) return true;
   if (PERMANENT.includes(failure.reason)) return false;
   const last = Date.parse(failure.attempts.at(-1) ?? '');
   if (Number.isNaN(last)) return true;

@@ -1,4 +1,4 @@
-import type { KernelPackage } from '../../sources/kernels.ts';
+import { bytesToRead, type KernelPackage } from '../../sources/kernels.ts';
 
 /** Upper bounds for one run; all that are set apply. */
 export interface Limits {
@@ -43,9 +43,13 @@ const FIXED_SECONDS = 10;
 /** Bytes a second of a w2.xzdio package that xz 5.8 decodes on a hosted runner; the network is assumed to keep up. */
 const BYTES_A_SECOND = 12e6;
 
-/** Estimated seconds of work for a package of that many bytes. */
-export function estimatedSeconds(size: number): number {
-  return FIXED_SECONDS + size / BYTES_A_SECOND;
+/** The same for a kernel whose BTF is taken out of its boot image. */
+const FIXED_SECONDS_EMBEDDED = 3;
+
+/** Estimated seconds of work for one kernel. */
+export function estimatedSeconds(kernel: KernelPackage): number {
+  const fixed = kernel.method === 'dwarf' ? FIXED_SECONDS : FIXED_SECONDS_EMBEDDED;
+  return fixed + bytesToRead(kernel) / BYTES_A_SECOND;
 }
 
 /**
@@ -62,8 +66,8 @@ export function withinLimits(
   let size = 0;
   let seconds = 0;
   for (const kernel of newestFirst) {
-    size += kernel.size;
-    seconds += estimatedSeconds(kernel.size);
+    size += bytesToRead(kernel);
+    seconds += estimatedSeconds(kernel);
     const fits = taken.size < most && size <= bytes && seconds <= minutes * 60;
     if (!fits && taken.size > 0) break;
     taken.add(kernel);

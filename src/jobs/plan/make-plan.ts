@@ -2,11 +2,23 @@ import { addressText } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 import { findKernels, type KernelQuery } from '../../sources/discover.ts';
-import type { KernelPackage, Problem } from '../../sources/kernels.ts';
+import {
+  bytesToRead,
+  type KernelPackage,
+  type Method,
+  type Problem,
+} from '../../sources/kernels.ts';
 import { type ArchiveQuery, readArchiveState } from './archive-state.ts';
 import { type KernelState, kernelState, NO_ARCHIVE } from './kernel-state.ts';
-import { type Limits, withinLimits } from './limit.ts';
-import { type Counts, PLAN_SCHEMA, type Plan, type PlanProblem, type PlanRow } from './plan.ts';
+import { estimatedSeconds, type Limits, withinLimits } from './limit.ts';
+import {
+  type Counts,
+  PLAN_SCHEMA,
+  type Plan,
+  type PlanProblem,
+  type PlanRow,
+  type Price,
+} from './plan.ts';
 
 export interface PlanRequest {
   readonly query: KernelQuery;
@@ -42,8 +54,21 @@ export async function makePlan(
     mirrors: discovery.mirrors,
     ...(archive ? { archive: addressText(archive.where) } : {}),
     ...countAll(states, new Set(kernels)),
+    prices: { dwarf: priceOf(kernels, 'dwarf'), embedded: priceOf(kernels, 'embedded') },
     kernels,
     troubles: discovery.problems.map(toPlanProblem),
+  };
+}
+
+function priceOf(kernels: readonly KernelPackage[], method: Method): Price {
+  const packages = kernels.flatMap((kernel) => {
+    if (kernel.method === method) return [kernel];
+    return kernel.method === 'dwarf' ? (kernel.bootPackage ?? []) : [];
+  });
+  return {
+    kernels: packages.length,
+    bytes: packages.reduce((sum, one) => sum + bytesToRead(one), 0),
+    seconds: Math.round(packages.reduce((sum, one) => sum + estimatedSeconds(one), 0)),
   };
 }
 
@@ -70,8 +95,8 @@ function countAll(
     const key = `${release} ${arch}`;
     const column = state !== 'wanted' ? state : chosen.has(kernel) ? 'build' : 'later';
     const row = rows.get(key) ?? { release, arch, ...NONE };
-    rows.set(key, { ...row, ...counted(row, column, kernel.size) });
-    total = counted(total, column, kernel.size);
+    rows.set(key, { ...row, ...counted(row, column, bytesToRead(kernel)) });
+    total = counted(total, column, bytesToRead(kernel));
   }
   const sorted = [...rows].sort(([one], [two]) => (one < two ? -1 : 1));
   return { rows: sorted.map(([, row]) => row), total };

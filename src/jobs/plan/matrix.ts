@@ -1,5 +1,5 @@
 import { Failure } from '../../failure.ts';
-import type { KernelPackage } from '../../sources/kernels.ts';
+import { bytesToRead, type KernelPackage } from '../../sources/kernels.ts';
 
 /** GitHub's limit on the jobs of a matrix. */
 export const MOST_JOBS = 256;
@@ -99,5 +99,5 @@ function toMatrixJob(kernels: Bundle, index: number): MatrixJob {
 }
 
 function sumOf(kernels: Bundle): number {
-  return kernels.reduce((sum, { size }) => sum + size, 0);
+  return kernels.reduce((sum, kernel) => sum + bytesToRead(kernel), 0);
 }

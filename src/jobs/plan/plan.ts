@@ -5,7 +5,12 @@ import { type Arch, type DistributionId, printable, type Release } from '../../n
 import { asRepositoryPath } from '../../rpmmd/path.ts';
 import { CHECKSUM_ALGORITHMS } from '../../rpmmd/repomd.ts';
 import { selector } from '../../sources/glob.ts';
-import { type KernelPackage, type Problem, selectKernels } from '../../sources/kernels.ts';
+import {
+  type KernelPackage,
+  type Method,
+  type Problem,
+  selectKernels,
+} from '../../sources/kernels.ts';
 import { noMatch } from '../../sources/nearest.ts';
 
 /** Version of the plan's format; raised when a reader of the old format would read it wrongly. */
@@ -30,6 +35,15 @@ export interface Counts {
   readonly bytes: number;
 }
 
+/** What one method costs for the kernels of `build` that it can make. */
+export interface Price {
+  readonly kernels: number;
+  /** Bytes to download. */
+  readonly bytes: number;
+  /** Estimated seconds of work on one machine. */
+  readonly seconds: number;
+}
+
 export interface PlanRow extends Counts {
   readonly release: Release;
   readonly arch: Arch;
@@ -48,6 +62,8 @@ export interface Plan {
   /** By release and architecture; a kernel of several releases counts in the first. */
   readonly rows: readonly PlanRow[];
   readonly total: Counts;
+  /** What the kernels to be built cost by each method, as far as their packages are published. */
+  readonly prices: Readonly<Record<Method, Price>>;
   /** To be built, oldest version first. */
   readonly kernels: readonly KernelPackage[];
   /** What could not be read or found; the rest of the plan is complete. */
@@ -71,7 +87,7 @@ const checksum = v.object({
 });
 const locations = v.tupleWithRest([path], path);
 
-const KernelShape = v.object({
+const published = {
   distribution: shape.distribution,
   versionId: shape.versionId,
   releases: v.tupleWithRest([shape.release], shape.release),
@@ -80,8 +96,6 @@ const KernelShape = v.object({
   nvra: shape.word,
   evr: v.object({ epoch: shape.count, version: v.string(), release: v.string() }),
   uname: shape.uname,
-  vmlinuxPath: memberPath,
-  otherVmlinuxPaths: v.exactOptional(v.array(memberPath)),
   size: shape.size,
   checksum,
   checksumOf: v.exactOptional(v.literal('header')),
@@ -92,6 +106,26 @@ const KernelShape = v.object({
     v.array(v.object({ size: shape.size, checksum, locations, keyPaths: v.array(path) })),
   ),
   trustedKeys: v.array(v.pipe(v.string(), v.regex(/^[0-9A-F]{40,64}$/))),
+};
+
+const BootPackageShape = v.object({
+  ...published,
+  method: v.literal('embedded'),
+  imagePath: memberPath,
+});
+
+const DebuginfoPackageShape = v.object({
+  ...published,
+  method: v.optional(v.literal('dwarf'), 'dwarf'),
+  vmlinuxPath: memberPath,
+  otherVmlinuxPaths: v.exactOptional(v.array(memberPath)),
+  bootPackage: v.exactOptional(BootPackageShape),
+});
+
+/** By the method: a plan of before there was another one does not say it. */
+const KernelShape = v.lazy((kernel) => {
+  const { method } = { method: undefined, ...Object(kernel) };
+  return method === 'embedded' ? BootPackageShape : DebuginfoPackageShape;
 });
 
 const PlanShape = v.object({

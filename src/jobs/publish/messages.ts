@@ -151,7 +151,7 @@ function summaryTable(entries: readonly BuiltEntry[]): string {
   const columns = [
     ...[{ title: 'Release' }, { title: 'Architecture' }],
     ...['Kernels', 'BTF', 'Tarballs'].map((title) => ({ title, align: 'right' as const })),
-    ...[{ title: 'pahole' }, { title: 'Verified by the build job' }],
+    ...[{ title: 'Made by' }, { title: 'Verified by the build job' }],
   ];
   const rows = [...groups(entries).values()].map((group) => [
     (group[0] as BuiltEntry).releases.join(', '),
@@ -159,7 +159,7 @@ function summaryTable(entries: readonly BuiltEntry[]): string {
     `${group.length}`,
     bytes(sum(group.map(({ btf }) => btf.size))),
     bytes(sum(group.map(({ tarball }) => tarball.size))),
-    distinct(group.map(({ pahole }) => pahole.version)),
+    distinct(group.map(maker)),
     tally(group.map(verification)),
   ]);
   return markdownTable(columns, rows).trimEnd();
@@ -184,10 +184,16 @@ function kernelTable(group: readonly BuiltEntry[]): string {
   return `<details><summary>${escapeMarkdown(title)}</summary>\n\n${table}\n\n</details>`;
 }
 
+/** What made the BTF: pahole, or the build of the kernel itself. */
+function maker(entry: BuiltEntry): string {
+  return entry.method === 'embedded' ? "the kernel's build" : `pahole ${entry.pahole.version}`;
+}
+
 /** What stood between the mirror and the archive: sums, a signature. */
-function verification({ verified }: BuiltEntry): string {
+function verification({ verified, method }: BuiltEntry): string {
   const { repodata, header, file, signature } = verified;
-  const sums = [repodata && 'repodata', header && 'header', file && 'vmlinux'].filter(Boolean);
+  const member = method === 'embedded' ? 'boot image' : 'vmlinux';
+  const sums = [repodata && 'repodata', header && 'header', file && member].filter(Boolean);
   const signed =
     signature.status === 'good' ? `signed by ${signature.key}` : `signature: ${signature.status}`;
   return [sums.length > 0 ? `sums of ${sums.join(', ')}` : 'no sums', signed].join('; ');
