@@ -35338,7 +35338,7 @@ var require_request2 = __commonJS({
     var { URLSerializer } = require_data_url();
     var { kConstruct } = require_symbols();
     var assert = __require("node:assert");
-    var { getMaxListeners, setMaxListeners, defaultMaxListeners } = __require("node:events");
+    var { getMaxListeners, setMaxListeners: setMaxListeners2, defaultMaxListeners } = __require("node:events");
     var kAbortController = /* @__PURE__ */ Symbol("abortController");
     var requestFinalizer = new FinalizationRegistry(({ signal, abort }) => {
       signal.removeEventListener("abort", abort);
@@ -35578,7 +35578,7 @@ var require_request2 = __commonJS({
             const acRef = new WeakRef(ac);
             const abort = buildAbort(acRef);
             if (abortSignalHasEventHandlerLeakWarning && getMaxListeners(signal) === defaultMaxListeners) {
-              setMaxListeners(1500, signal);
+              setMaxListeners2(1500, signal);
             }
             util2.addAbortListener(signal, abort);
             requestFinalizer.register(ac, { signal, abort }, abort);
@@ -41582,6 +41582,7 @@ ${captureLines}` : capture.stack;
 });
 
 // src/cli.ts
+import { setMaxListeners } from "node:events";
 import { writeFileSync } from "node:fs";
 
 // node_modules/commander/esm.mjs
@@ -100718,6 +100719,7 @@ function withoutCommands(text3) {
 addGithubNamesOfAtomGit(process.env);
 var host = findHost(process.env);
 var interruption = new AbortController();
+setMaxListeners(0, interruption.signal);
 var platform3 = {
   env: process.env,
   clock: systemClock,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { Command as Commander, CommanderError, Option } from 'commander';
 import { COMMANDS } from './commands/all.ts';
@@ -18,6 +19,8 @@ declare const __VERSION__: string;
 addGithubNamesOfAtomGit(process.env);
 const host = findHost(process.env);
 const interruption = new AbortController();
+// Each running request and program listens to it: Node's warning about a leak at 11 listeners is wrong here.
+setMaxListeners(0, interruption.signal);
 const platform: Platform = {
   env: process.env,
   clock: systemClock,
