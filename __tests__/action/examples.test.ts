@@ -129,21 +129,20 @@ test(
 );
 
 test(
-  'Gitea: plan, build and publish as on GitHub, with plain steps',
+  'Gitea: plan, a build job for each architecture, publish',
   async () => {
     const path = join(site.folder, 'gitea.yml');
-    const text = example('gitea/update-archive.yml');
+    const text = example('gitea/update-archive.yml').replace('[x86_64, aarch64]', '[x86_64]');
     writeFileSync(path, text.replace(/TOOL: .*/, `TOOL: ${machine.env.TOOL}`));
     const { TOOL: _, BTFHUB_ARCHIVE: archive = '', ...settings } = machine.env;
     const run = await runWorkflow(path, {
       ...{ project: root, services: site.services, home: machine.home, event: 'schedule' },
       ...{ secrets: machine.secrets, vars: { BTFHUB_ARCHIVE: archive } },
-      machine: { ...settings, GITEA_ACTIONS: 'true', BTFHUB_MAX_JOBS: '2' },
+      machine: { ...settings, GITEA_ACTIONS: 'true' },
     });
     expect(run.jobs.map(({ name, result }) => `${name}: ${result}`)).toEqual([
       'Plan: success',
-      'Build 22.03-LTS-SP1 x86_64 1: success',
-      'Build 24.03-LTS x86_64 2: success',
+      'Build x86_64: success',
       'Publish: success',
     ]);
     const message = git(site.archive, ['log', '-1', '--format=%B', 'next']);
