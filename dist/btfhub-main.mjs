@@ -41750,11 +41750,27 @@ function invalidType(type, what) {
 
 // src/btf/check-names.ts
 var NAMES = {
-  ...{ VOID: "none", INT: "optional", PTR: "none", ARRAY: "none", STRUCT: "optional" },
-  ...{ UNION: "optional", ENUM: "optional", FWD: "required", TYPEDEF: "required" },
-  ...{ VOLATILE: "none", CONST: "none", RESTRICT: "none", FUNC: "required", FUNC_PROTO: "none" },
-  ...{ VAR: "required", DATASEC: "required", FLOAT: "optional", DECL_TAG: "required" },
-  ...{ TYPE_TAG: "required", ENUM64: "optional", OPAQUE: "optional" }
+  VOID: "none",
+  INT: "optional",
+  PTR: "none",
+  ARRAY: "none",
+  STRUCT: "optional",
+  UNION: "optional",
+  ENUM: "optional",
+  FWD: "required",
+  TYPEDEF: "required",
+  VOLATILE: "none",
+  CONST: "none",
+  RESTRICT: "none",
+  FUNC: "required",
+  FUNC_PROTO: "none",
+  VAR: "required",
+  DATASEC: "required",
+  FLOAT: "optional",
+  DECL_TAG: "required",
+  TYPE_TAG: "required",
+  ENUM64: "optional",
+  OPAQUE: "optional"
 };
 var IDENTIFIER = /^[A-Za-z_.$][\w.$]*$/;
 var PRINTABLE = /^[^\u0000-\u001f\u007f\ufffd]+$/;
@@ -43403,8 +43419,14 @@ async function dwarfFormOf(source2) {
 }
 function readSection(fields, index2) {
   return {
-    ...{ index: index2, nameOffset: fields.u32(0), type: fields.u32(4), flags: fields.u64(8) },
-    ...{ offset: fields.u64(24), size: fields.u64(32), link: fields.u32(40), info: fields.u32(44) }
+    index: index2,
+    nameOffset: fields.u32(0),
+    type: fields.u32(4),
+    flags: fields.u64(8),
+    offset: fields.u64(24),
+    size: fields.u64(32),
+    link: fields.u32(40),
+    info: fields.u32(44)
   };
 }
 function within(source2, offset, length) {
@@ -96394,7 +96416,12 @@ import { dirname as dirname11, relative as relative3 } from "node:path";
 
 // src/btf/write-elf.ts
 var MACHINES = {
-  ...{ x86_64: 62, aarch64: 183, riscv64: 243, loongarch64: 258, ppc64le: 21, s390x: 22 }
+  x86_64: 62,
+  aarch64: 183,
+  riscv64: 243,
+  loongarch64: 258,
+  ppc64le: 21,
+  s390x: 22
 };
 var EM_NONE = 0;
 var ET_EXEC = 2;
@@ -100302,7 +100329,8 @@ var tailor2 = defineCommand({
     ),
     output: text2("<file|folder>", "a .tar.gz to write, or an empty folder", { default: OUTPUT }),
     jobs: number2("<number>", "kernels at work at the same time; by default as many as cores", {
-      ...{ least: 1, most: 256 }
+      least: 1,
+      most: 256
     })
   },
   examples: [
@@ -100326,7 +100354,10 @@ var tailor2 = defineCommand({
 `, outputs: { "cache-key": key } };
       }
       const made = await tailor(platform4, openProgress(platform4), reader, {
-        ...{ objects: object2, layout, output, selection: toSelection(options3) },
+        objects: object2,
+        layout,
+        output,
+        selection: toSelection(options3),
         jobs: options3.jobs ?? availableParallelism5()
       });
       const { failed: failed3, kernels: kernels3 } = made;

@@ -107,7 +107,7 @@ test('the same bytes, however many are at work', async () => {
   expect(readFileSync(one.output).equals(readFileSync(four.output))).toBe(true);
 });
 
-test('GNU tar sees files of root, of 1970, that nobody writes', async () => {
+test('GNU tar sees read-only files of root, of 1970', async () => {
   const { output } = await make();
   const lines = execFileSync(
     'tar',
@@ -188,7 +188,7 @@ test('only the kernels that are selected are moved', async () => {
   expect(git.wire.sent).toBeLessThan(20_000);
 });
 
-test('with a cache nothing is moved twice, and what nobody selects any more goes', async () => {
+test('with a cache nothing is downloaded twice, and what is no longer selected is removed', async () => {
   const git = await startGitServer(join(folder, 'git'));
   const cache = join(folder, 'cache');
   closers.push(git.close);

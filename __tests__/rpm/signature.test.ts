@@ -176,7 +176,7 @@ describe('refused with the reason', () => {
     await expect(checking).rejects.toMatchObject({
       advice: `If you trust it, give --trust-key ${withSubkey.fingerprint}.`,
     });
-    // Trust is in the primary key alone: whoever can add a subkey to it is its owner.
+    // Trust is in the primary key alone: the owner of the primary key adds its subkeys.
     await refused(path, keys, [withSubkey.subkey], /not trusted/);
   });
 
@@ -236,7 +236,7 @@ describe('refused with the reason', () => {
     await refused(path, [unbound], [withSubkey.fingerprint], /not valid: .*subkey binding/);
   });
 
-  test('a subkey of somebody else, put under a trusted key', async () => {
+  test('a subkey of another key, put under a trusted key', async () => {
     const path = signed(`${withSubkey.subkey}!`);
     const trusted = packets(gnupg.export(main.fingerprint));
     const theirs = packets(gnupg.export(withSubkey.fingerprint)).slice(-2);
@@ -265,7 +265,7 @@ describe('refused with the reason', () => {
 });
 
 describe('a package that was changed after it was signed', () => {
-  /** The package with another header, whose digests are put right as whoever changed it would do. */
+  /** The package with another header, whose digests are corrected as an attacker would do. */
   const withHeader = async (head: PackageHead, header: Buffer) => {
     const sha256 = createHash('sha256').update(header).digest('hex');
     const sha1 = createHash('sha1').update(header).digest('hex');
@@ -361,7 +361,7 @@ describe('a package that was changed after it was signed', () => {
 
 const each = testWithShared('rpms').each;
 each(['hello-2.0-1.x86_64-signed.rpm', 'hello-2.0-1.x86_64-v3-signed.rpm'])(
-  '%s, signed by somebody else, is good, as rpmkeys says',
+  '%s, signed by another key, is good, as rpmkeys says',
   async (name) => {
     const path = join(shared, 'rpms', name);
     const key = readFileSync(join(shared, 'rpms/rpm.org-rsa-2048-test.pub'));

@@ -204,7 +204,7 @@ describe('repomd.xml of createrepo_c', () => {
     }
   });
 
-  test('without primary, or with a sum that nobody can check, is refused', async () => {
+  test('without primary, or with a sum of an unknown algorithm, is refused', async () => {
     const text = repomd.toString('utf8');
     for (const bad of [
       text.replace('type="primary"', 'type="secondary"'),

@@ -209,7 +209,7 @@ test('a tarball without its submodules gets them from git', async () => {
   expect(run('git', ['rev-parse', 'HEAD'], join(place, 'lib/bpf'))).toBe(libbpf);
 });
 
-test('a tampered tarball ends it: nobody else is asked', async () => {
+test('a tampered tarball ends it: no other source is asked', async () => {
   const good = await remote(join(folder, 'repositories'));
   const { path, sha256 } = tarball(
     join(folder, 'repositories/dwarves'),

@@ -34,7 +34,7 @@ export function ours(tools, mirror, kernels, folder) {
   return { program: process.execPath, args: [BUNDLE, ...args] };
 }
 
-/** The pipeline that everybody writes first, one kernel after the other. */
+/** The usual shell pipeline, one kernel after the other. */
 export function shell(tools, mirror, kernels, folder, flags) {
   const urls = kernels.map(({ path }) => `${mirror}${path}`);
   return { program: 'bash', args: [SHELL, folder, tools.pahole, flags.join(' '), ...urls] };

@@ -49,7 +49,7 @@ function configuration(home, folder, withRanges, without) {
   `;
 }
 
-/** A port that nobody listens on; nginx cannot choose one. */
+/** A free port; nginx cannot choose one. */
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -51,7 +51,7 @@ export async function playStreams({ tools, mirror, plain, kernels, work }, round
   const results = { ranges: [], plain: [] };
   for (let round = 0; round < rounds; round++) {
     const pair = Object.entries({ ranges: mirror, plain });
-    // Who comes first in a pair is a little slower, whoever it is.
+    // The first of a pair is a little slower.
     for (const [name, url] of round % 2 === 0 ? pair : pair.reverse()) {
       const make = (folder) => ours(tools.setup, url, kernels, folder);
       results[name].push(await runOnce(`btfhub, ${name}`, make, join(work, 'run')));
@@ -76,7 +76,7 @@ async function runOnce(title, make, folder) {
   return result;
 }
 
-/** An empty folder, on a disk that has nothing left to write of what came before: nobody pays for others. */
+/** An empty folder, on a disk that has written everything of the contender before. */
 function clear(folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);

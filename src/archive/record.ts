@@ -12,7 +12,7 @@ export const RECORD_SCHEMA = 1;
 export type KernelRecord = DwarfRecord | EmbeddedRecord;
 
 /** BTF that pahole made from the DWARF of vmlinux. */
-export interface DwarfRecord extends MadeBtf {
+export interface DwarfRecord extends RecordedBtf {
   /** Records of the time before there was another method do not have it. */
   readonly method: 'dwarf';
   readonly vmlinux: {
@@ -25,7 +25,7 @@ export interface DwarfRecord extends MadeBtf {
 }
 
 /** BTF that the kernel carries, taken out of its boot image. */
-export interface EmbeddedRecord extends MadeBtf {
+export interface EmbeddedRecord extends RecordedBtf {
   readonly method: 'embedded';
   readonly bootImage: BootImageUse;
 }
@@ -63,7 +63,7 @@ export interface CrossCheckCounts {
 }
 
 /** What records of both methods have. */
-interface MadeBtf {
+interface RecordedBtf {
   readonly schema: typeof RECORD_SCHEMA;
   readonly uname: Uname;
   /** `kernel-debuginfo-<version>-<release>.<arch>`, or `kernel-<version>-<release>.<arch>` */

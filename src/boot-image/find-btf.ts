@@ -64,21 +64,21 @@ async function btfSection(bytes: ByteSource): Promise<Buffer | undefined | 'no s
   }
 }
 
-interface Found {
+interface FoundBtf {
   readonly banners: ReadonlySet<string>;
   /** Where plausible BTF lies. */
-  readonly candidates: readonly Candidate[];
+  readonly candidates: readonly BtfCandidate[];
 }
 
-interface Candidate {
+interface BtfCandidate {
   readonly offset: number;
   readonly size: number;
 }
 
 /** One pass over the kernel, in pieces that overlap by what a banner or a header may have. */
-async function scan(bytes: ByteSource, forBtf: boolean): Promise<Found> {
+async function scan(bytes: ByteSource, forBtf: boolean): Promise<FoundBtf> {
   const banners = new Set<string>();
-  const candidates: Candidate[] = [];
+  const candidates: BtfCandidate[] = [];
   const overlap = BANNER.length + LONGEST_UNAME;
   for (let at = 0; at < bytes.size; at += PIECE) {
     const piece = await bytes.read(at, Math.min(PIECE + overlap, bytes.size - at));
@@ -155,11 +155,11 @@ function soleBanner(
 
 async function soleCandidate(
   bytes: ByteSource,
-  candidates: readonly Candidate[],
+  candidates: readonly BtfCandidate[],
   { minimumTypes }: Sought,
   uname: string,
 ): Promise<Buffer> {
-  const sound: (Candidate & { readonly types: number })[] = [];
+  const sound: (BtfCandidate & { readonly types: number })[] = [];
   let unsound: string | undefined;
   for (const candidate of candidates) {
     try {

@@ -2,11 +2,27 @@ import { type BtfType, invalidType, type Kind } from './format.ts';
 
 /** Who must have a name, who may, and who must not: btf_*_check_meta in the kernel's btf.c. */
 const NAMES: Readonly<Record<Kind, 'required' | 'optional' | 'none'>> = {
-  ...{ VOID: 'none', INT: 'optional', PTR: 'none', ARRAY: 'none', STRUCT: 'optional' },
-  ...{ UNION: 'optional', ENUM: 'optional', FWD: 'required', TYPEDEF: 'required' },
-  ...{ VOLATILE: 'none', CONST: 'none', RESTRICT: 'none', FUNC: 'required', FUNC_PROTO: 'none' },
-  ...{ VAR: 'required', DATASEC: 'required', FLOAT: 'optional', DECL_TAG: 'required' },
-  ...{ TYPE_TAG: 'required', ENUM64: 'optional', OPAQUE: 'optional' },
+  VOID: 'none',
+  INT: 'optional',
+  PTR: 'none',
+  ARRAY: 'none',
+  STRUCT: 'optional',
+  UNION: 'optional',
+  ENUM: 'optional',
+  FWD: 'required',
+  TYPEDEF: 'required',
+  VOLATILE: 'none',
+  CONST: 'none',
+  RESTRICT: 'none',
+  FUNC: 'required',
+  FUNC_PROTO: 'none',
+  VAR: 'required',
+  DATASEC: 'required',
+  FLOAT: 'optional',
+  DECL_TAG: 'required',
+  TYPE_TAG: 'required',
+  ENUM64: 'optional',
+  OPAQUE: 'optional',
 };
 
 /** As the kernel has it, with `$`; dots come from compilers, in what they add to the name of a copy. */

@@ -140,7 +140,7 @@ export function hasDwarf(elf: Elf): boolean {
 export interface DebugInfo {
   /** Bytes, once it is unpacked. */
   readonly size: number;
-  /** Whoever reads it has to keep an unpacked copy. */
+  /** A reader has to keep an unpacked copy. */
   readonly compressed: boolean;
 }
 
@@ -181,8 +181,14 @@ export async function dwarfFormOf(source: ByteSource<Uint8Array>): Promise<Dwarf
 
 function readSection(fields: Fields, index: number) {
   return {
-    ...{ index, nameOffset: fields.u32(0), type: fields.u32(4), flags: fields.u64(8) },
-    ...{ offset: fields.u64(24), size: fields.u64(32), link: fields.u32(40), info: fields.u32(44) },
+    index,
+    nameOffset: fields.u32(0),
+    type: fields.u32(4),
+    flags: fields.u64(8),
+    offset: fields.u64(24),
+    size: fields.u64(32),
+    link: fields.u32(40),
+    info: fields.u32(44),
   };
 }
 

@@ -12,7 +12,7 @@ import {
 } from './format.ts';
 
 /** Where the sections of a BTF file lie: offsets from the beginning of the file, and bytes. */
-export interface Header {
+export interface BtfHeader {
   readonly byteOrder: ByteOrder;
   /** Bytes of the header: 24, and 32 from Linux 7.1 on. */
   readonly length: number;
@@ -31,7 +31,7 @@ export interface Header {
  * Reads `struct btf_header` (include/uapi/linux/btf.h) and the layout section, where there is one.
  * Throws `bad-btf` when lengths contradict each other. A split BTF may have no strings of its own.
  */
-export function readHeader(view: DataView, isSplit: boolean): Header {
+export function readHeader(view: DataView, isSplit: boolean): BtfHeader {
   const byteOrder = readByteOrder(view);
   const u32 = (at: number) => view.getUint32(at, byteOrder === 'little');
   const version = view.getUint8(2);

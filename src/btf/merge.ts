@@ -68,7 +68,7 @@ export function mergeModules(kernel: Uint8Array, modules: readonly ModuleBtf[]):
 const MAX_FIELDS = 10;
 
 /** A type that libbpf may find for a name, in the BTF that it stands in. */
-interface Candidate {
+interface FieldCandidate {
   readonly types: TypeCache;
   readonly id: TypeId;
 }
@@ -78,7 +78,7 @@ interface Candidate {
  * them (bpf_core_find_cands of relo_core.c).
  */
 class Candidates {
-  readonly #byName = new Map<string, Candidate[]>();
+  readonly #byName = new Map<string, FieldCandidate[]>();
 
   add(btf: Btf): void {
     for (const { key, candidate } of candidatesOf(btf)) {
@@ -129,7 +129,7 @@ function* candidatesOf(btf: Btf) {
  * `.field.inner` for places and sizes, `.ENUMERATOR` for values, the empty text for the size of the
  * type itself.
  */
-function differences(one: Candidate, other: Candidate): ReadonlySet<string> {
+function differences(one: FieldCandidate, other: FieldCandidate): ReadonlySet<string> {
   const found = new Set<string>();
   const left = one.types.skipModifiers(one.id);
   const right = other.types.skipModifiers(other.id);
@@ -153,8 +153,8 @@ function differences(one: Candidate, other: Candidate): ReadonlySet<string> {
 }
 
 function compareComposites(
-  one: Candidate,
-  other: Candidate,
+  one: FieldCandidate,
+  other: FieldCandidate,
   path: string,
   found: Set<string>,
 ): void {
@@ -190,7 +190,7 @@ interface Field {
 }
 
 /** The fields that can be named in a struct or union: those of unnamed members are its own. */
-function fieldsOf({ types, id }: Candidate, bitOffset = 0): ReadonlyMap<string, Field> {
+function fieldsOf({ types, id }: FieldCandidate, bitOffset = 0): ReadonlyMap<string, Field> {
   const fields = new Map<string, Field>();
   const composite = types.type(id);
   if (!isComposite(composite)) return fields;

@@ -14,7 +14,7 @@ import {
   type TypeLayout,
   VLEN_MASK,
 } from './format.ts';
-import { badBtf, type Header, readHeader } from './header.ts';
+import { type BtfHeader, badBtf, readHeader } from './header.ts';
 
 /**
  * The types and strings of one BTF file. Reading keeps the bytes and 5 more for each type; `type`
@@ -26,7 +26,7 @@ import { badBtf, type Header, readHeader } from './header.ts';
 export class Btf {
   readonly byteOrder: ByteOrder;
   /** Where each section lies in this file. */
-  readonly header: Header;
+  readonly header: BtfHeader;
   readonly base: Btf | undefined;
   /** The id of the first type in this file: 1 without a base. */
   readonly firstId: TypeId;
@@ -168,7 +168,7 @@ const WITH_KIND_FLAG = new Set(
 /** Walks over the types once: where each begins, and its kind. After this every read is in bounds. */
 function indexTypes(
   view: DataView,
-  { byteOrder, types, typeBytes }: Header,
+  { byteOrder, types, typeBytes }: BtfHeader,
   layout: readonly TypeLayout[] | undefined,
 ) {
   const little = byteOrder === 'little';

@@ -3,7 +3,12 @@ import type { ByteOrder } from './format.ts';
 
 /** `e_machine` of the ELF specification's supplements; readers of BTF do not mind it. */
 const MACHINES: Readonly<Record<string, number>> = {
-  ...{ x86_64: 62, aarch64: 183, riscv64: 243, loongarch64: 258, ppc64le: 21, s390x: 22 },
+  x86_64: 62,
+  aarch64: 183,
+  riscv64: 243,
+  loongarch64: 258,
+  ppc64le: 21,
+  s390x: 22,
 };
 const EM_NONE = 0;
 const ET_EXEC = 2;

@@ -1,4 +1,4 @@
-import { type ListedKernel, type Listing, listKernels } from '../jobs/fetch/list.ts';
+import { type ArchiveListing, type ListedKernel, listKernels } from '../jobs/fetch/list.ts';
 import { openReader } from '../jobs/fetch/open.ts';
 import { type Column, textTable } from '../report/table.ts';
 import { bytes, counted } from '../report/units.ts';
@@ -73,7 +73,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'STATE' },
 ];
 
-function describe({ kernels, missing }: Listing, archive: string): string {
+function describe({ kernels, missing }: ArchiveListing, archive: string): string {
   const rows = kernels.map(({ uname, arch, versionId, releases, state, entry }) => [
     uname,
     arch,

@@ -40,7 +40,8 @@ export const tailor = defineCommand({
     ),
     output: text('<file|folder>', 'a .tar.gz to write, or an empty folder', { default: OUTPUT }),
     jobs: number('<number>', 'kernels at work at the same time; by default as many as cores', {
-      ...{ least: 1, most: 256 },
+      least: 1,
+      most: 256,
     }),
   },
   examples: [
@@ -63,7 +64,10 @@ export const tailor = defineCommand({
         return { status: 0, document: { key }, text: `${key}\n`, outputs: { 'cache-key': key } };
       }
       const made = await runTailor(platform, openProgress(platform), reader, {
-        ...{ objects: object, layout, output, selection: toSelection(options) },
+        objects: object,
+        layout,
+        output,
+        selection: toSelection(options),
         jobs: options.jobs ?? availableParallelism(),
       });
       const { failed, kernels } = made;

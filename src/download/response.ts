@@ -97,7 +97,7 @@ export function unreachable(
 }
 
 /** Bytes `from` up to but not including `to` of a file of `size` bytes. */
-export interface ByteRange {
+export interface SegmentRange {
   readonly from: number;
   readonly to: number;
   readonly size: number;
@@ -118,7 +118,7 @@ type Head = Pick<HttpResponse, 'status' | 'headers'>;
  * Throws a `RequestError`: 'without-ranges' for a server that ignores ranges, when the file was not wanted from its first
  * byte to its last; 'later' for a file of another size, another range, or a passing status; 'never' otherwise.
  */
-export function grantedRange(head: Head, wanted: ByteRange, date: Date): ByteRange {
+export function grantedRange(head: Head, wanted: SegmentRange, date: Date): SegmentRange {
   const { status, headers } = head;
   if (status === 416) throw new RequestError('later', 'it has a shorter file (status 416)');
   const error = statusError(head, [200, 206], date);
@@ -142,7 +142,7 @@ export function grantedRange(head: Head, wanted: ByteRange, date: Date): ByteRan
   return range;
 }
 
-function partOf(headers: Head['headers'], { from, to, size }: ByteRange): ByteRange {
+function partOf(headers: Head['headers'], { from, to, size }: SegmentRange): SegmentRange {
   const header = headers['content-range'] ?? '';
   const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header.trim());
   if (!match)

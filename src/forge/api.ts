@@ -21,12 +21,12 @@ export interface ApiSettings {
   hide(text: string): string;
 }
 
-type Method = 'GET' | 'POST' | 'PATCH';
+type ApiMethod = 'GET' | 'POST' | 'PATCH';
 
 /** A forge's API: JSON in, JSON out. */
 export interface Api {
   /** @param attempt a verb phrase for messages: `open a pull request` */
-  call(attempt: string, method: Method, path: string, body?: object): Promise<unknown>;
+  call(attempt: string, method: ApiMethod, path: string, body?: object): Promise<unknown>;
 }
 
 /** Ten minutes: a nightly run may wait that long for a rate limit; a longer limit ends it. */
@@ -59,7 +59,7 @@ export function openApi(settings: ApiSettings): Api {
 async function sendFollowing(
   settings: ApiSettings,
   attempt: string,
-  method: Method,
+  method: ApiMethod,
   path: string,
   body: object | undefined,
 ): Promise<ApiResponse | Failure> {
@@ -89,7 +89,7 @@ async function sendFollowing(
 async function send(
   settings: ApiSettings,
   attempt: string,
-  method: Method,
+  method: ApiMethod,
   url: URL,
   body: object | undefined,
 ): Promise<ApiResponse | Failure> {
@@ -137,7 +137,7 @@ async function send(
 /** How long to wait before the same again; undefined when the answer counts. */
 function retryDelay(
   { clock }: ApiSettings,
-  method: Method,
+  method: ApiMethod,
   answer: ApiResponse | Failure,
   tried: number,
 ): number | undefined {

@@ -24,11 +24,11 @@ export interface KernelsToCheck {
   readonly each: AsyncIterable<KernelToCheck>;
 }
 
-type Ports = Pick<Platform, 'programs' | 'interrupted'>;
+type CheckPlatform = Pick<Platform, 'programs' | 'interrupted'>;
 
 /** The selected kernels of an archive, in their order. */
 export function archiveKernels(
-  platform: Ports,
+  platform: CheckPlatform,
   reader: ArchiveReader,
   selected: readonly KernelName[],
 ): KernelsToCheck {
@@ -43,7 +43,7 @@ export function archiveKernels(
 }
 
 /** Files of raw BTF, ELF files with `.BTF`, and tarballs. */
-export function fileKernels(platform: Ports, paths: readonly string[]): KernelsToCheck {
+export function fileKernels(platform: CheckPlatform, paths: readonly string[]): KernelsToCheck {
   async function* each(): AsyncGenerator<KernelToCheck> {
     for (const path of paths) {
       const isTarball = path.endsWith(TARBALL_SUFFIX);
@@ -56,7 +56,7 @@ export function fileKernels(platform: Ports, paths: readonly string[]): KernelsT
   return { count: paths.length, each: each() };
 }
 
-async function unpack(platform: Ports, path: string, bytes: Uint8Array): Promise<Buffer> {
+async function unpack(platform: CheckPlatform, path: string, bytes: Uint8Array): Promise<Buffer> {
   const { uname, btf } = await unpackBtf(platform.programs, bytes, {
     signal: platform.interrupted,
   });

@@ -112,12 +112,12 @@ type ReadRepository = ReadPackages & Pick<RepositoryPackages, 'place'>;
 /** Failures that are not about one repository: they end the search. */
 const ABOUT_THE_RUN: readonly Reason[] = ['interrupted', 'no-space', 'out-of-memory', 'usage'];
 
-type Outcome =
+type RepositoryOutcome =
   | { readonly read: readonly ReadRepository[] }
   | { readonly place: RepositoryPlace; readonly problem: Problem };
 
 /** Reads the repository in the first of its forms that exists; a form with <variant> may have several. */
-async function readPlace(place: RepositoryPlace, tree: RepositoryTree): Promise<Outcome> {
+async function readPlace(place: RepositoryPlace, tree: RepositoryTree): Promise<RepositoryOutcome> {
   let where = [place.release, place.arch, place.repository.name].join(' ');
   try {
     for (const form of place.forms) {
@@ -140,7 +140,7 @@ async function readPlace(place: RepositoryPlace, tree: RepositoryTree): Promise<
 function summarise(
   query: KernelQuery,
   roles: ReadonlyMap<string, PackageRole>,
-  outcomes: readonly Outcome[],
+  outcomes: readonly RepositoryOutcome[],
   mirrorInfo: MirrorInfo,
 ): Discovery {
   const { source, kernels: globs } = query;

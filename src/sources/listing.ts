@@ -22,12 +22,12 @@ export function readListing(text: string, pageUrl: string): Listing | undefined 
 }
 
 /** A name as a page gives it, and whether the page marks it as a folder. */
-interface Named {
+interface NamedLink {
   readonly name: string;
   readonly isFolder: boolean;
 }
 
-function toListing(entries: Iterable<Named>): Listing {
+function toListing(entries: Iterable<NamedLink>): Listing {
   const folders = new Set<string>();
   const files = new Set<string>();
   for (const { name, isFolder } of entries) {
@@ -69,7 +69,7 @@ function isJsonEntry(entry: unknown): entry is { readonly name: string; readonly
  * `<Contents><Key>` and `<CommonPrefixes><Prefix>`, all of them below `<Prefix>`.
  */
 function readXmlListing(text: string): Listing | undefined {
-  const nginx: Named[] = [];
+  const nginx: NamedLink[] = [];
   const keys: string[] = [];
   let prefix = '';
   let isCut = false;
@@ -106,7 +106,7 @@ function readXmlListing(text: string): Listing | undefined {
   return toListing([...nginx, ...s3]);
 }
 
-interface Link extends Named {
+interface Link extends NamedLink {
   readonly origin: string;
 }
 
@@ -187,7 +187,7 @@ function withoutIndex(url: URL): URL {
   return url;
 }
 
-function childOf(folder: string, path: string): Named | undefined {
+function childOf(folder: string, path: string): NamedLink | undefined {
   if (!path.startsWith(folder)) return undefined;
   const rest = path.slice(folder.length);
   if (!/^[^/]+\/?$/.test(rest)) return undefined;

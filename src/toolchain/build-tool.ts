@@ -8,7 +8,7 @@ import type { Companion, Recipe } from './recipes.ts';
 import type { ToolSource } from './sources.ts';
 import { versionIn } from './version.ts';
 
-type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
+type BuildToolPlatform = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
 
 export interface BuildOptions {
   readonly sources: readonly ToolSource[];
@@ -24,7 +24,7 @@ export interface BuildOptions {
  * Throws what `fetchSources` throws, and `missing-program` when the compiler or the result fails.
  */
 export async function buildTool(
-  platform: Ports,
+  platform: BuildToolPlatform,
   recipe: Recipe,
   work: string,
   options: BuildOptions,
@@ -48,7 +48,7 @@ export async function buildTool(
 }
 
 async function compile(
-  platform: Ports,
+  platform: BuildToolPlatform,
   recipe: Recipe,
   { name, source: text, library, headers }: Companion,
   folders: { readonly source: string; readonly build: string; readonly finished: string },
@@ -74,7 +74,11 @@ async function compile(
   throw failed(`${name} cannot be built with ${recipe.tool}: ${firstError(answer.stderr)}.`);
 }
 
-async function cmake(platform: Ports, recipe: Recipe, args: readonly string[]): Promise<void> {
+async function cmake(
+  platform: BuildToolPlatform,
+  recipe: Recipe,
+  args: readonly string[],
+): Promise<void> {
   const answer = await platform.programs.run({
     program: 'cmake',
     args,
@@ -98,7 +102,11 @@ function firstError(output: string): string {
 /** Libraries of glibc itself must be the machine's, and are on every machine. */
 const GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
 
-async function collect(platform: Ports, program: string, finished: string): Promise<void> {
+async function collect(
+  platform: BuildToolPlatform,
+  program: string,
+  finished: string,
+): Promise<void> {
   await mkdir(join(finished, 'bin'), { recursive: true });
   await mkdir(join(finished, 'lib'));
   await copyFile(program, join(finished, 'bin', basename(program)));
@@ -110,7 +118,11 @@ async function collect(platform: Ports, program: string, finished: string): Prom
   }
 }
 
-async function checkVersion(platform: Ports, recipe: Recipe, program: string): Promise<void> {
+async function checkVersion(
+  platform: BuildToolPlatform,
+  recipe: Recipe,
+  program: string,
+): Promise<void> {
   const answer = await platform.programs.run({ program, args: ['--version'] });
   const version = versionIn(answer.stdout.toString('utf8'));
   if (answer.status === 0 && version === recipe.version) return;

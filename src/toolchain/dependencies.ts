@@ -42,7 +42,7 @@ export const DISTRIBUTION_PACKAGES: Readonly<Record<ToolName, Dependency>> = {
 /** What some payloads are packed with; openEuler's are xz. */
 export const ZSTD: Dependency = need('zstd', 'zstd');
 
-type Ports = Pick<Platform, 'programs' | 'interrupted'>;
+type InstallPlatform = Pick<Platform, 'programs' | 'interrupted'>;
 
 /**
  * Sees that all that is needed is there: installs what is missing by apt or dnf when that is
@@ -50,7 +50,7 @@ type Ports = Pick<Platform, 'programs' | 'interrupted'>;
  * there is neither apt nor dnf, and when the installation fails.
  */
 export async function installDependencies(
-  platform: Ports,
+  platform: InstallPlatform,
   needs: readonly Dependency[],
   options: { readonly allowed: boolean; readonly note: (message: string) => void },
 ): Promise<void> {
@@ -123,12 +123,12 @@ const MANAGERS: readonly Manager[] = [
   },
 ];
 
-function managerOf(platform: Ports): Manager | undefined {
+function managerOf(platform: InstallPlatform): Manager | undefined {
   return MANAGERS.find(({ program }) => platform.programs.find(program) !== undefined);
 }
 
 /** What stands before a command that only root may run; sudo never asks for a password here. */
-async function sudoPrefix(platform: Ports): Promise<readonly string[]> {
+async function sudoPrefix(platform: InstallPlatform): Promise<readonly string[]> {
   const { stdout } = await platform.programs.run({ program: 'id', args: ['-u'] });
   if (stdout.toString('utf8').trim() === '0') return [];
   return platform.programs.find('sudo') ? ['sudo', '-n'] : [];

@@ -16,7 +16,7 @@ export interface Timeouts {
 /** The largest of the sources is about 2 MB at depth 1. */
 export const TIMEOUTS: Timeouts = { silence: 15, attempt: 180 };
 
-type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
+type SourcesPlatform = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
 
 /**
  * Puts all parts of a recipe's source into `folder`, each from the first of its sources, in their
@@ -25,7 +25,7 @@ type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
  * for a tarball, and what `interrupted` carries.
  */
 export async function fetchSources(
-  platform: Ports,
+  platform: SourcesPlatform,
   recipe: Recipe,
   sources: readonly ToolSource[],
   folder: string,
@@ -41,7 +41,7 @@ export async function fetchSources(
 }
 
 async function fetchPart(
-  platform: Ports,
+  platform: SourcesPlatform,
   part: Part,
   sources: readonly ToolSource[],
   place: string,
@@ -69,7 +69,7 @@ async function fetchPart(
 }
 
 async function unpack(
-  platform: Ports,
+  platform: SourcesPlatform,
   source: Extract<ToolSource, { kind: 'tarball' }>,
   place: string,
 ): Promise<void> {
@@ -92,7 +92,7 @@ async function unpack(
  * name. The name must be a commit's: of a tag's, git would take whatever it points to.
  */
 async function checkOut(
-  platform: Ports,
+  platform: SourcesPlatform,
   url: string,
   commit: string,
   place: string,
@@ -115,7 +115,7 @@ async function checkOut(
 
 /** `commit`, `tag`, ...; or `missing`. */
 async function kindOf(
-  platform: Ports,
+  platform: SourcesPlatform,
   place: string,
   timeouts: Timeouts,
   object: string,
@@ -125,7 +125,7 @@ async function kindOf(
 }
 
 async function runGit(
-  platform: Ports,
+  platform: SourcesPlatform,
   place: string,
   timeouts: Timeouts,
   args: readonly string[],

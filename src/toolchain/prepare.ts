@@ -22,7 +22,7 @@ import { defaultCacheFolder, discardTool, findTool, saveTool } from './tool-cach
 import { atLeast } from './version.ts';
 import { FAST_XZ, inspectXz, type Xz } from './xz.ts';
 
-type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted' | 'env'>;
+type ToolchainPlatform = Pick<Platform, 'programs' | 'clock' | 'interrupted' | 'env'>;
 
 export interface ToolRequest {
   /**
@@ -56,7 +56,7 @@ const PUBLIC: ToolSources = { recipes: RECIPES, timeouts: TIMEOUTS, upstreams: U
 
 interface Tool<Inspected> {
   readonly name: ToolName;
-  inspect(platform: Ports, path: string, origin: Origin): Promise<Inspected>;
+  inspect(platform: ToolchainPlatform, path: string, origin: Origin): Promise<Inspected>;
   /** Whether `auto` is content with the machine's own of that version. */
   contentWith(version: string, preferred: string): boolean;
   /** What using that version means, where it is none that we would choose: whole sentences. */
@@ -84,7 +84,7 @@ const XZ: Tool<Xz> = {
  * `checksum-mismatch`, `usage` and `interrupted`, each with what to do.
  */
 export async function prepareToolchain(
-  platform: Ports,
+  platform: ToolchainPlatform,
   request: ToolRequest,
   progress: Progress,
   toolSources: ToolSources = PUBLIC,
@@ -99,14 +99,19 @@ export async function prepareToolchain(
 }
 
 class ToolPreparer {
-  readonly #platform: Ports;
+  readonly #platform: ToolchainPlatform;
   readonly #progress: Progress;
   readonly #toolSources: ToolSources;
   readonly #cacheFolder: string;
   readonly #sources: readonly ToolSource[];
   readonly #installing: { readonly allowed: boolean; readonly note: (message: string) => void };
 
-  constructor(platform: Ports, request: ToolRequest, progress: Progress, toolSources: ToolSources) {
+  constructor(
+    platform: ToolchainPlatform,
+    request: ToolRequest,
+    progress: Progress,
+    toolSources: ToolSources,
+  ) {
     this.#platform = platform;
     this.#progress = progress;
     this.#toolSources = toolSources;

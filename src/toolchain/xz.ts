@@ -25,10 +25,10 @@ export type Cutter =
 /** From this version on decoding takes two thirds of the time that it took before. */
 export const FAST_XZ = '5.8';
 
-type Programs = Pick<Platform, 'programs'>;
+type XzPlatform = Pick<Platform, 'programs'>;
 
 /** Asks an xz for its version. Throws `missing-program` when there is none or it does not run. */
-export async function inspectXz(platform: Programs, path: string, origin: Origin): Promise<Xz> {
+export async function inspectXz(platform: XzPlatform, path: string, origin: Origin): Promise<Xz> {
   const found = platform.programs.find(path);
   const answer = found
     ? await platform.programs.run({ program: found, args: ['--version'] })
@@ -52,7 +52,7 @@ const SAMPLE = Buffer.from(
 );
 const SAMPLE_RANGE: ByteRange = { offset: 4, size: 3 };
 
-async function cutterFor({ programs }: Programs, xz: string): Promise<Cutter> {
+async function cutterFor({ programs }: XzPlatform, xz: string): Promise<Cutter> {
   const decoder = join(dirname(xz), RANGE_DECODER);
   if (existsSync(decoder)) {
     const path = decoder;
@@ -68,7 +68,7 @@ async function cutterFor({ programs }: Programs, xz: string): Promise<Cutter> {
 }
 
 /** The machine's own xz. */
-export function systemXz(platform: Programs): Promise<Xz> {
+export function systemXz(platform: XzPlatform): Promise<Xz> {
   return inspectXz(platform, 'xz', 'system');
 }
 

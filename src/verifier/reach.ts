@@ -80,13 +80,13 @@ interface Callback {
   context: AbstractValue;
 }
 
-interface Task {
+interface PathToFollow {
   readonly address: CodeAddress;
   readonly context: CallContext;
 }
 
 /** The instruction that is being evaluated. */
-interface CurrentInstruction extends Task {
+interface CurrentInstruction extends PathToFollow {
   readonly section: CodeSection;
   readonly instruction: Instruction;
   /** What is known before it; changed to what is known after it. */
@@ -105,7 +105,7 @@ class Analysis {
   readonly #states = new Map<string, AbstractState>();
   readonly #reached = new Set<string>();
   readonly #contexts = new Map<string, CallContext>();
-  readonly #waiting: Task[] = [];
+  readonly #waiting: PathToFollow[] = [];
   /** Functions whose address the program takes, and whether each call of them is followed. */
   readonly #callbacks = new Map<string, { readonly address: CodeAddress; isFollowed: boolean }>();
   /** Whether a helper calls a function that is not known. */
@@ -143,7 +143,7 @@ class Analysis {
   }
 
   /** A function whose address goes to something unknown is called with unknown arguments. */
-  #nextCallback(): Task | undefined {
+  #nextCallback(): PathToFollow | undefined {
     for (const { address, isFollowed } of this.#callbacks.values()) {
       if (!isFollowed || this.#hasUnknownCallback) this.enter(address);
     }

@@ -3,7 +3,7 @@ import { Semaphore } from '../../../src/jobs/make-btf/semaphore.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-test('no more is out at any time than there is, whoever comes, goes and gives up, and all are served', async () => {
+test('no more is out at any time than there is, whatever comes, goes and gives up, and all are served', async () => {
   const visitor = fc.record({
     amount: fc.integer({ min: 0, max: 12 }),
     turns: fc.integer({ min: 0, max: 4 }),
@@ -37,7 +37,7 @@ test('no more is out at any time than there is, whoever comes, goes and gives up
   );
 });
 
-test('whoever wants more than there is gets all of it, alone', async () => {
+test('a request for more than there is gets all of it, alone', async () => {
   const budget = new Semaphore(10);
   const small = await budget.acquire(1);
   let alone = false;

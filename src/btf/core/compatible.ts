@@ -181,13 +181,13 @@ function leavesMatch(
   }
 }
 
-type Composite = BtfType & { kind: 'STRUCT' | 'UNION' };
+type StructOrUnion = BtfType & { kind: 'STRUCT' | 'UNION' };
 
 function membersMatch(
   local: TypeCache,
-  ours: Composite,
+  ours: StructOrUnion,
   target: TypeCache,
-  theirs: Composite,
+  theirs: StructOrUnion,
   levels: number,
 ): boolean {
   if (ours.members.length > theirs.members.length) return false;

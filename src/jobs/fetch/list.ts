@@ -21,7 +21,7 @@ export interface MissingKernel {
   readonly nearest: readonly KernelName[];
 }
 
-export interface Listing {
+export interface ArchiveListing {
   readonly kernels: readonly ListedKernel[];
   readonly missing: readonly MissingKernel[];
 }
@@ -31,7 +31,10 @@ export interface Listing {
  *
  * @throws Failure `not-found` when globs select nothing, or the archive cannot be listed
  */
-export async function listKernels(reader: ArchiveReader, selection: Selection): Promise<Listing> {
+export async function listKernels(
+  reader: ArchiveReader,
+  selection: Selection,
+): Promise<ArchiveListing> {
   const catalog = await reader.catalog();
   const all = withCatalog(await reader.list(), catalog);
   const kernels = filterKernels(all, catalog, selection);

@@ -89,14 +89,14 @@ export async function extractVmlinux(
     new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
   // The header's digest of vmlinux ties it to the header as well as that of the payload would.
   const body = head.body(strong ? 'not-needed' : 'checked');
-  const payload: Payload = { head, entry, modules, body, target, decoders, damaged };
+  const payload: PayloadOfPackage = { head, entry, modules, body, target, decoders, damaged };
   const file = programs ? await readRange(payload, programs) : await readArchive(payload);
   const { digest } = entry;
   if (digest && digest.hex !== file.stated) throw wrongDigest(digest, file.stated);
   return { head, size: file.size, sha256: file.sha256, proven: strong, modules };
 }
 
-interface Payload {
+interface PayloadOfPackage {
   readonly head: PackageHead;
   /** Of vmlinux. */
   readonly entry: PackageFile;
@@ -109,7 +109,10 @@ interface Payload {
 
 type Extracted = VmlinuxDigests & { readonly size: number };
 
-async function readRange(payload: Payload, programs: readonly Decoder[]): Promise<Extracted> {
+async function readRange(
+  payload: PayloadOfPackage,
+  programs: readonly Decoder[],
+): Promise<Extracted> {
   const { entry, body, target, decoders, damaged } = payload;
   const file = openSync(target, 'wx', 0o600);
   try {
@@ -122,7 +125,7 @@ async function readRange(payload: Payload, programs: readonly Decoder[]): Promis
   throw damaged(`it ends after ${extracted.size} of the ${entry.size} bytes of vmlinux`);
 }
 
-async function readArchive(payload: Payload): Promise<Extracted> {
+async function readArchive(payload: PayloadOfPackage): Promise<Extracted> {
   const { head, entry, modules, body, target, decoders, damaged } = payload;
   const moduleWriters = new ModuleWriters(modules);
   const file = new VmlinuxWriter(target, algorithmOf(entry));

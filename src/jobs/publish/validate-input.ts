@@ -67,7 +67,7 @@ export async function validateInput(
   },
 ): Promise<ValidatedInput> {
   const problems: string[] = [];
-  const found: Found[] = [];
+  const found: InputFile[] = [];
   for (const folder of request.folders) {
     const some = await readFolder(folder, problems);
     if (some.length === 0 && problems.length === 0 && !request.allowEmpty) throw empty(folder);
@@ -125,15 +125,15 @@ function empty(folder: string): Failure {
   );
 }
 
-interface Found {
+interface InputFile {
   readonly folder: string;
   readonly record: BuildRecord;
 }
 
 /** The records of one folder, after a look at everything that is in it. */
-async function readFolder(folder: string, problems: string[]): Promise<Found[]> {
+async function readFolder(folder: string, problems: string[]): Promise<InputFile[]> {
   const files = await regularFiles(folder, problems);
-  const found: Found[] = [];
+  const found: InputFile[] = [];
   const expected = new Set<string>();
   for (const file of files) {
     if (!/^records\/[^/]+\.json$/.test(file)) continue;
@@ -190,7 +190,11 @@ async function checkSize(folder: string, file: string, most: number): Promise<vo
 }
 
 /** Files with modules and files without have the same names: neither may get onto the other's branch. */
-function checkContent(found: readonly Found[], content: ArchiveContent, problems: string[]): void {
+function checkContent(
+  found: readonly InputFile[],
+  content: ArchiveContent,
+  problems: string[],
+): void {
   for (const { folder, record } of found) {
     if (isFailureRecord(record)) continue;
     const { path } = record.tarball;
@@ -204,8 +208,8 @@ function checkContent(found: readonly Found[], content: ArchiveContent, problems
 }
 
 /** One record a kernel: the same one may come twice, from two folders; two that differ may not. */
-function uniqueRecords(found: readonly Found[], problems: string[]): Found[] {
-  const byUname = new Map<string, Found>();
+function uniqueRecords(found: readonly InputFile[], problems: string[]): InputFile[] {
+  const byUname = new Map<string, InputFile>();
   for (const one of found) {
     const { uname } = one.record;
     const other = byUname.get(uname);
