@@ -45,7 +45,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     file.text.split('\n').flatMap((line, index) => {
       const [, uses] = /^\s*(?:- )?uses:\s*(\S+)/.exec(line) ?? [];
       if (!uses || uses.startsWith('./') || uses.startsWith(OWN)) return [];
-      return /^[\w.-]+(\/[\w.-]+)+@[0-9a-f]{40} # v\d+(\.\d+)*$/.test(
+      return /^[\w.-]+(\/[\w.-]+)+@[0-9a-f]{40} # v\d+(\.\d+)*(-[a-z0-9]+)?$/.test(
         line.trim().replace(/^(- )?uses:\s*/, ''),
       )
         ? []
