@@ -44668,6 +44668,7 @@ var ToolPreparer = class {
   #toolSources;
   #cacheFolder;
   #sources;
+  #verbose;
   #installing;
   constructor(platform4, request2, progress, toolSources) {
     this.#platform = platform4;
@@ -44675,6 +44676,7 @@ var ToolPreparer = class {
     this.#toolSources = toolSources;
     this.#cacheFolder = request2.cacheFolder ?? defaultCacheFolder(platform4.env);
     this.#sources = [...request2.sources, ...toolSources.upstreams];
+    this.#verbose = request2.verbose ?? false;
     this.#installing = { allowed: request2.allowInstall, note: (text3) => progress.note(text3) };
   }
   async get(tool, wish) {
@@ -44688,9 +44690,8 @@ var ToolPreparer = class {
     if (own?.version === version2) return own;
     if (own && wish === "auto" && tool.contentWith(own.version, version2)) return own;
     if (!recipe) throw this.#cannotBuild(tool.name, version2);
-    if (wish !== "auto") return this.#build(tool, recipe);
-    return this.#build(tool, recipe, () => {
-    }).catch(
+    if (wish !== "auto") return this.#build(tool, recipe, true);
+    return this.#build(tool, recipe, this.#verbose).catch(
       (error2) => this.#fallBack(tool, recipe, error2)
     );
   }
@@ -44738,25 +44739,29 @@ var ToolPreparer = class {
     }
     return found;
   }
-  /** @param note is told of each source that does not deliver; the error at the end names them all too */
-  async #build(tool, recipe, note = (message) => this.#progress.note(message)) {
+  /** @param verbose prints each source that does not deliver; else nothing is printed before a source is there */
+  async #build(tool, recipe, verbose) {
     await installDependencies(this.#platform, BUILD_DEPENDENCIES[tool.name], this.#installing);
-    const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
+    let task;
     const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
     const work = await makeTemporaryFolder(temporary, "build");
     try {
       const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,
         timeouts: this.#toolSources.timeouts,
-        note,
-        stage: (name) => task.stage(name)
+        note: (message) => verbose && this.#progress.note(message),
+        stage: (name) => {
+          if (!verbose && name === "sources") return;
+          task ??= this.#progress.begin(`${recipe.tool} ${recipe.version}`);
+          task.stage(name);
+        }
       });
       const folder2 = await saveTool(this.#cacheFolder, recipe, finished);
       const built2 = await tool.inspect(this.#platform, join9(folder2, "bin", recipe.target), "built");
-      task.end("built", folder2);
+      task?.end("built", folder2);
       return built2;
     } catch (error2) {
-      task.end("failed");
+      task?.end("failed");
       throw error2;
     } finally {
       await rm7(work, { recursive: true, force: true, maxRetries: 3 });
@@ -44780,7 +44785,7 @@ var ToolPreparer = class {
     const sentences = [
       `Using the machine's ${tool.name} ${own.version}, because ${wanted} cannot be built here: ${why}.`,
       ...tool.drawbacks(own.version),
-      `'btfhub setup --${tool.name} ${recipe.version}' says more.`
+      "--verbose says more."
     ];
     this.#progress.warn(sentences.join(" "));
     return own;
@@ -92404,7 +92409,8 @@ var toolchainOptions = {
     "source of dwarves, libbpf or xz that is tried before the public ones: a git URL, or <tarball>@sha256:<sum>",
     { separator: "lines" }
   ),
-  installDependencies: flag("install missing tools and the packages to build them with apt or dnf")
+  installDependencies: flag("install missing tools and the packages to build them with apt or dnf"),
+  verbose: flag("print each step of building a tool, and each source that does not deliver")
 };
 function toToolRequest(options3) {
   return {
@@ -92412,7 +92418,8 @@ function toToolRequest(options3) {
     xz: options3.xz,
     cacheFolder: options3.toolCache,
     sources: options3.toolSource.map(parseSource),
-    allowInstall: options3.installDependencies
+    allowInstall: options3.installDependencies,
+    verbose: options3.verbose
   };
 }
 

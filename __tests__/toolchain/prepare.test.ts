@@ -75,10 +75,23 @@ test('auto takes what the machine has where nothing can be built, and warns; a v
   expect(warnings).toEqual([
     "warning: Using the machine's pahole 1.25, because pahole 1.31 cannot be built here: its source cannot be downloaded. " +
       'It takes 3 to 4 GB of memory for a kernel. It works with one thread: with more, every run would give other bytes. ' +
-      "'btfhub setup --pahole 1.31' says more.",
+      '--verbose says more.',
   ]);
   // Each source is named where that version, and no other, was asked for.
   expect(told.filter((line) => line.includes('did not deliver'))).toHaveLength(DEAD.length);
+});
+
+test('offline, auto prints one line; with verbose, each step and each source too', async () => {
+  const own = program(join(temporaryFolder(), 'pahole'), { '--version': 'v1.25', '--help': '' });
+  const env = { PATH: `${join(own, '..')}:${process.env.PATH}` };
+  const offline = { env, toolSources: { upstreams: DEAD } };
+  const quiet = machine();
+  await quiet.prepare({ ...offline, request: { pahole: 'auto' } });
+  expect(quiet.told.filter((line) => line.includes('pahole'))).toHaveLength(1);
+  const full = machine();
+  await full.prepare({ ...offline, request: { pahole: 'auto', verbose: true } });
+  expect(full.told.length).toBeGreaterThan(DEAD.length + 1);
+  for (const line of quiet.told) expect(full.told).toContain(line);
 });
 
 test('with neither sources nor a pahole of its own, the machine is told both', async () => {

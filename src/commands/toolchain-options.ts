@@ -24,6 +24,7 @@ export const toolchainOptions = {
     { separator: 'lines' },
   ),
   installDependencies: flag('install missing tools and the packages to build them with apt or dnf'),
+  verbose: flag('print each step of building a tool, and each source that does not deliver'),
 };
 
 /** The options as `prepareToolchain` takes them. Throws `usage`. */
@@ -34,5 +35,6 @@ export function toToolRequest(options: Values<typeof toolchainOptions>): ToolReq
     cacheFolder: options.toolCache,
     sources: options.toolSource.map(parseSource),
     allowInstall: options.installDependencies,
+    verbose: options.verbose,
   };
 }

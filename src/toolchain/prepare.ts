@@ -5,7 +5,7 @@ import { describe, Failure } from '../failure.ts';
 import { nodeHasZstd } from '../platform/decompress.ts';
 import type { Platform } from '../platform/platform.ts';
 import { makeTemporaryFolder } from '../platform/temporary-folder.ts';
-import type { Progress } from '../report/progress.ts';
+import type { Progress, Task } from '../report/progress.ts';
 import { buildTool } from './build-tool.ts';
 import {
   BUILD_DEPENDENCIES,
@@ -37,6 +37,8 @@ export interface ToolRequest {
   readonly sources: readonly ToolSource[];
   /** Whether packages may be installed by apt or dnf. */
   readonly allowInstall: boolean;
+  /** Whether each step and each source that does not deliver is printed, also where `auto` goes on without. */
+  readonly verbose?: boolean;
 }
 
 export interface Toolchain {
@@ -104,6 +106,7 @@ class ToolPreparer {
   readonly #toolSources: ToolSources;
   readonly #cacheFolder: string;
   readonly #sources: readonly ToolSource[];
+  readonly #verbose: boolean;
   readonly #installing: { readonly allowed: boolean; readonly note: (message: string) => void };
 
   constructor(
@@ -117,6 +120,7 @@ class ToolPreparer {
     this.#toolSources = toolSources;
     this.#cacheFolder = request.cacheFolder ?? defaultCacheFolder(platform.env);
     this.#sources = [...request.sources, ...toolSources.upstreams];
+    this.#verbose = request.verbose ?? false;
     this.#installing = { allowed: request.allowInstall, note: (text) => progress.note(text) };
   }
 
@@ -131,8 +135,8 @@ class ToolPreparer {
     if (own?.version === version) return own;
     if (own && wish === 'auto' && tool.contentWith(own.version, version)) return own;
     if (!recipe) throw this.#cannotBuild(tool.name, version);
-    if (wish !== 'auto') return this.#build(tool, recipe);
-    return this.#build(tool, recipe, () => {}).catch((error) =>
+    if (wish !== 'auto') return this.#build(tool, recipe, true);
+    return this.#build(tool, recipe, this.#verbose).catch((error) =>
       this.#fallBack(tool, recipe, error),
     );
   }
@@ -191,29 +195,29 @@ class ToolPreparer {
     return found;
   }
 
-  /** @param note is told of each source that does not deliver; the error at the end names them all too */
-  async #build<T>(
-    tool: Tool<T>,
-    recipe: Recipe,
-    note = (message: string) => this.#progress.note(message),
-  ): Promise<T> {
+  /** @param verbose prints each source that does not deliver; else nothing is printed before a source is there */
+  async #build<T>(tool: Tool<T>, recipe: Recipe, verbose: boolean): Promise<T> {
     await installDependencies(this.#platform, BUILD_DEPENDENCIES[tool.name], this.#installing);
-    const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
+    let task: Task | undefined;
     const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
     const work = await makeTemporaryFolder(temporary, 'build');
     try {
       const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,
         timeouts: this.#toolSources.timeouts,
-        note,
-        stage: (name) => task.stage(name),
+        note: (message) => verbose && this.#progress.note(message),
+        stage: (name) => {
+          if (!verbose && name === 'sources') return;
+          task ??= this.#progress.begin(`${recipe.tool} ${recipe.version}`);
+          task.stage(name);
+        },
       });
       const folder = await saveTool(this.#cacheFolder, recipe, finished);
       const built = await tool.inspect(this.#platform, join(folder, 'bin', recipe.target), 'built');
-      task.end('built', folder);
+      task?.end('built', folder);
       return built;
     } catch (error) {
-      task.end('failed');
+      task?.end('failed');
       throw error;
     } finally {
       await rm(work, { recursive: true, force: true, maxRetries: 3 });
@@ -242,7 +246,7 @@ class ToolPreparer {
     const sentences = [
       `Using the machine's ${tool.name} ${own.version}, because ${wanted} cannot be built here: ${why}.`,
       ...tool.drawbacks(own.version),
-      `'btfhub setup --${tool.name} ${recipe.version}' says more.`,
+      '--verbose says more.',
     ];
     this.#progress.warn(sentences.join(' '));
     return own;
