@@ -56,6 +56,11 @@ async function planner() {
       resolveDir: root,
     },
     ...{ outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' },
+    // Some packages of the planner are CommonJS and call require.
+    banner: {
+      js: `import { createRequire as __createRequire } from 'node:module';
+        const require = __createRequire(import.meta.url);`,
+    },
   });
   return import(outfile);
 }
