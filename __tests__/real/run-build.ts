@@ -39,7 +39,7 @@ export function startBuild(
   const args = ['build', '--release', release, '--arch', arch, '--kernel', uname];
   args.push('--mirror', mirror, '--output', output, '--temp', temp, '--cache', 'none');
   args.push('--pahole', 'system', '--xz', 'system', '--json');
-  const child = spawn(process.execPath, [BUNDLE, ...args], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', BUNDLE, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
