@@ -82362,7 +82362,7 @@ function globalOptions(command) {
 function defineCommand(command) {
   return command;
 }
-function flag(description2) {
+function flag(description2, options3 = {}) {
   return {
     placeholder: void 0,
     description: description2,
@@ -82370,6 +82370,7 @@ function flag(description2) {
     separator: void 0,
     shownDefault: void 0,
     choices: void 0,
+    variable: options3.variable,
     parse: (given) => given.length > 0
   };
 }
@@ -82381,6 +82382,7 @@ function text2(placeholder, description2, options3 = {}) {
     separator: void 0,
     shownDefault: options3.default,
     choices: void 0,
+    variable: options3.variable,
     parse: (given) => given.at(-1) ?? options3.default
   };
 }
@@ -82394,6 +82396,7 @@ function list(placeholder, description2, options3 = {}) {
     separator,
     shownDefault: fallback.length > 0 ? fallback.join(",") : void 0,
     choices: void 0,
+    variable: void 0,
     parse: (given) => {
       const values = given.filter((value) => value !== "");
       const several = separator === "words" ? values.find((one2) => WORDS.test(one2)) : void 0;
@@ -82418,6 +82421,7 @@ function number2(placeholder, description2, options3) {
     separator: void 0,
     shownDefault: options3.default?.toString(),
     choices: void 0,
+    variable: void 0,
     parse: (given) => {
       const word3 = given.at(-1);
       if (word3 === void 0 || word3 === "") return options3.default;
@@ -82437,6 +82441,7 @@ function choice(choices, description2, options3) {
     separator: void 0,
     shownDefault: options3.default,
     choices,
+    variable: void 0,
     parse: (given) => {
       const word3 = given.at(-1) ?? options3.default;
       const found = choices.find((one2) => one2 === word3);
@@ -95290,7 +95295,8 @@ var archiveOption = text2(
   { default: OPENEULER }
 );
 var modulesOption = flag(
-  "read the files that hold the kernel's modules too, on the branch 'modules' of the archive"
+  "read the files that hold the kernel's modules too, on the branch 'modules' of the archive",
+  { variable: "BTFHUB_WITH_MODULES" }
 );
 var minimumTypesOption = number2(
   "<number>",
@@ -95788,8 +95794,8 @@ ${body}</body>
 function kebab(name) {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
-function variableOf(name) {
-  return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
+function variableOf(name, { variable }) {
+  return variable ?? `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
 }
 function readOptions(options3, given, env) {
   return Object.fromEntries(
@@ -95805,8 +95811,8 @@ function readOptions(options3, given, env) {
         }
         return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
       }
-      const source2 = `${kebab(name)} (${variableOf(name)})`;
-      const words2 = fromVariable(source2, spec, env[variableOf(name)] ?? "");
+      const source2 = `${kebab(name)} (${variableOf(name, spec)})`;
+      const words2 = fromVariable(source2, spec, env[variableOf(name, spec)] ?? "");
       if (words2.length === 0 && spec.required) {
         throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
       }
@@ -95968,7 +95974,8 @@ var verify2 = defineCommand({
   options: {
     base: text2(
       "<file>",
-      "the kernel's BTF that the files, of its modules, build on: raw BTF or ELF; a module with a .BTF.base section needs none"
+      "the kernel's BTF that the files, of its modules, build on: raw BTF or ELF; a module with a .BTF.base section needs none",
+      { variable: "BTFHUB_BASE_BTF" }
     ),
     minimumTypes: number2(
       "<number>",
@@ -96236,11 +96243,13 @@ var fetchingOptions = {
   ),
   trustKey: list(
     "<fingerprint|file>",
-    "key to trust for --from-kernel-package, in addition to the distribution's keys"
+    "key to trust for --from-kernel-package, in addition to the distribution's keys",
+    { separator: "lines" }
   ),
   sources: list(
     "<file>",
-    "file that describes another distribution (JSON or YAML), for --from-kernel-package"
+    "file that describes another distribution (JSON or YAML), for --from-kernel-package",
+    { separator: "lines" }
   )
 };
 async function toMachine(platform4, options3) {
@@ -98962,7 +98971,8 @@ var options2 = {
   committer: text2("<Name <mail>>", "committer of the commits; by default likewise"),
   runUrl: text2("<URL>", "page of the run that publishes; in a workflow it is known"),
   modules: flag(
-    "publish files with modules, from build's --modules-output: to the branch 'modules', by way of 'modules-next'"
+    "publish files with modules, from build's --modules-output: to the branch 'modules', by way of 'modules-next'",
+    { variable: "BTFHUB_WITH_MODULES" }
   ),
   replace: flag("put new bytes in the place of other bytes that the archive has under a name"),
   minimumTypes: number2("<number>", "least number of types that a kernel must have", {
@@ -100428,6 +100438,8 @@ var TOPICS = [
 empty variable counts as not set. A flag is 'true' or 'false'. Several names are separated by commas or spaces;
 several paths, keys or tool sources are written one per line.
 
+  BTFHUB_WITH_MODULES   --modules of the commands that read or publish files with modules; BTFHUB_MODULES is build's list
+  BTFHUB_BASE_BTF       --base of 'verify'; BTFHUB_BASE is the branch of an archive
   BTFHUB_TOKEN          the token of 'publish'; it has no option, so that it is in no process list
   BTFHUB_OUTPUTS        a file that gets the outputs of the command as name=value lines
   BTFHUB_SUMMARY        a file that gets the summary of the command as Markdown
@@ -100796,7 +100808,8 @@ function toCommander(command) {
     const placeholder = spec.placeholder ? ` ${spec.placeholder}` : "";
     const notes = [
       spec.separator === void 0 ? "" : "repeatable",
-      spec.shownDefault === void 0 ? "" : `default: ${spec.shownDefault}`
+      spec.shownDefault === void 0 ? "" : `default: ${spec.shownDefault}`,
+      spec.variable === void 0 ? "" : `in the environment ${spec.variable}`
     ].filter(Boolean);
     const help = notes.length > 0 ? `${spec.description} (${notes.join("; ")})` : spec.description;
     const option = new Option(`--${kebab(name)}${placeholder}`, help);

@@ -60,7 +60,7 @@ function writeAction(file, text) {
     const wanted = names?.split(' ');
     const lines = options
       .filter(({ option }) => !wanted || wanted.includes(kebab(option)))
-      .map(({ option }) => `${variableOf(option)}: \${{ inputs.${kebab(option)} }}\n`);
+      .map(({ option, spec }) => `${variableOf(option, spec)}: \${{ inputs.${kebab(option)} }}\n`);
     const open = `# <env${names ? `: ${names}` : ''}>\n`;
     return [open, ...lines, '# </env>\n'].map((line) => `${indent}${line}`).join('');
   });
@@ -96,6 +96,7 @@ const TABLES = {
           cell(spec.description),
           ...(spec.required ? ['**required**'] : []),
           ...(spec.separator ? ['repeatable'] : []),
+          ...(spec.variable ? [`in the environment \`${spec.variable}\``] : []),
         ].join('; '),
         spec.shownDefault === undefined ? '' : `\`${spec.shownDefault}\``,
       ]),

@@ -68,6 +68,7 @@ function toCommander(command: Command): Commander {
     const notes = [
       spec.separator === undefined ? '' : 'repeatable',
       spec.shownDefault === undefined ? '' : `default: ${spec.shownDefault}`,
+      spec.variable === undefined ? '' : `in the environment ${spec.variable}`,
     ].filter(Boolean);
     const help = notes.length > 0 ? `${spec.description} (${notes.join('; ')})` : spec.description;
     const option = new Option(`--${kebab(name)}${placeholder}`, help);

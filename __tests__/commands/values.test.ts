@@ -1,3 +1,4 @@
+import { COMMANDS } from '../../src/commands/all.ts';
 import { choice, flag, list, number, text } from '../../src/commands/command.ts';
 import { kebab, readOptions, variableOf } from '../../src/commands/values.ts';
 
@@ -13,7 +14,36 @@ const given = { output: ['out'] };
 
 test('an option has one name on each side: camel, kebab and the variable', () => {
   expect(kebab('trustKey')).toBe('trust-key');
-  expect(variableOf('trustKey')).toBe('BTFHUB_TRUST_KEY');
+  expect(variableOf('trustKey', options.trustKey)).toBe('BTFHUB_TRUST_KEY');
+});
+
+test('an option may have a variable of its own, and then reads that one alone', () => {
+  const flags = { modules: flag('With modules', { variable: 'BTFHUB_WITH_MODULES' }) };
+  expect(readOptions(flags, {}, { BTFHUB_MODULES: 'nf_conntrack' })).toEqual({ modules: false });
+  expect(readOptions(flags, {}, { BTFHUB_WITH_MODULES: 'true' })).toEqual({ modules: true });
+  expect(() => readOptions(flags, {}, { BTFHUB_WITH_MODULES: 'nf_conntrack' })).toThrow(
+    "modules (BTFHUB_WITH_MODULES): 'nf_conntrack' is neither 'true' nor 'false'.",
+  );
+});
+
+test('one variable means one thing in all commands: a flag, a branch, or values with one separator', () => {
+  const meanings = new Map<string, { kinds: Set<string>; separators: Set<string> }>();
+  for (const { options: table } of COMMANDS) {
+    for (const [name, spec] of Object.entries(table)) {
+      const { placeholder = 'flag', separator } = spec;
+      const variable = variableOf(name, spec);
+      const known = meanings.get(variable) ?? { kinds: new Set(), separators: new Set() };
+      meanings.set(variable, known);
+      known.kinds.add(['flag', '<branch>'].includes(placeholder) ? placeholder : 'value');
+      // A list and a single value may share a variable.
+      if (separator !== undefined) known.separators.add(separator);
+    }
+  }
+  expect(meanings.size).toBeGreaterThan(30);
+  for (const [variable, { kinds, separators }] of meanings) {
+    expect([variable, ...kinds]).toHaveLength(2);
+    expect([variable, ...separators].length).toBeLessThanOrEqual(2);
+  }
 });
 
 test('without anything given the defaults hold', () => {

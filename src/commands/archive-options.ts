@@ -16,6 +16,7 @@ export const archiveOption = text(
 /** Whether to read the branch of files that hold modules too. */
 export const modulesOption = flag(
   "read the files that hold the kernel's modules too, on the branch 'modules' of the archive",
+  { variable: 'BTFHUB_WITH_MODULES' },
 );
 
 export const minimumTypesOption = number(

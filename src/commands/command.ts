@@ -41,6 +41,8 @@ export interface OptionSpec<Value> {
   /** The default as the help shows it; undefined for none. */
   readonly shownDefault: string | undefined;
   readonly choices: readonly string[] | undefined;
+  /** Its environment variable, where an option of another command has the same name and another meaning. */
+  readonly variable: string | undefined;
   /** Parses the given words (none when absent). Throws an Error that says which values are allowed. */
   parse(given: readonly string[]): Value;
 }
@@ -107,7 +109,7 @@ export function defineCommand<const Table extends OptionTable>(
 }
 
 /** `--quiet`: true when given. */
-export function flag(description: string): OptionSpec<boolean> {
+export function flag(description: string, options: VariableOption = {}): OptionSpec<boolean> {
   return {
     placeholder: undefined,
     description,
@@ -115,11 +117,15 @@ export function flag(description: string): OptionSpec<boolean> {
     separator: undefined,
     shownDefault: undefined,
     choices: undefined,
+    variable: options.variable,
     parse: (given) => given.length > 0,
   };
 }
 
-type TextOption = { readonly required?: boolean };
+interface VariableOption {
+  readonly variable?: string;
+}
+type TextOption = VariableOption & { readonly required?: boolean };
 
 /** `--output <folder>`. Required, with a default, or `undefined` when absent. */
 export function text(
@@ -127,7 +133,11 @@ export function text(
   description: string,
   options: { readonly default: string } | { readonly required: true },
 ): OptionSpec<string>;
-export function text(placeholder: string, description: string): OptionSpec<string | undefined>;
+export function text(
+  placeholder: string,
+  description: string,
+  options?: VariableOption,
+): OptionSpec<string | undefined>;
 export function text(
   placeholder: string,
   description: string,
@@ -140,6 +150,7 @@ export function text(
     separator: undefined,
     shownDefault: options.default,
     choices: undefined,
+    variable: options.variable,
     parse: (given) => given.at(-1) ?? options.default,
   };
 }
@@ -167,6 +178,7 @@ export function list(
     separator,
     shownDefault: fallback.length > 0 ? fallback.join(',') : undefined,
     choices: undefined,
+    variable: undefined,
     parse: (given) => {
       const values = given.filter((value) => value !== '');
       const several = separator === 'words' ? values.find((one) => WORDS.test(one)) : undefined;
@@ -200,6 +212,7 @@ export function number(
     separator: undefined,
     shownDefault: options.default?.toString(),
     choices: undefined,
+    variable: undefined,
     parse: (given) => {
       const word = given.at(-1);
       if (word === undefined || word === '') return options.default;
@@ -225,6 +238,7 @@ export function choice<const Choice extends string>(
     separator: undefined,
     shownDefault: options.default,
     choices,
+    variable: undefined,
     parse: (given) => {
       const word = given.at(-1) ?? options.default;
       const found = choices.find((one) => one === word);

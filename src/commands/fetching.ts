@@ -52,10 +52,12 @@ export const fetchingOptions = {
   trustKey: list(
     '<fingerprint|file>',
     "key to trust for --from-kernel-package, in addition to the distribution's keys",
+    { separator: 'lines' },
   ),
   sources: list(
     '<file>',
     'file that describes another distribution (JSON or YAML), for --from-kernel-package',
+    { separator: 'lines' },
   ),
 } as const;
 

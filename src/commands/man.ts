@@ -35,6 +35,7 @@ function commandLines(command: Command): string[] {
       ...(spec.required ? ['required'] : []),
       ...(spec.separator === undefined ? [] : ['repeatable']),
       ...(spec.shownDefault === undefined ? [] : [`default: ${spec.shownDefault}`]),
+      ...(spec.variable === undefined ? [] : [`in the environment ${spec.variable}`]),
     ].join('; '),
   }));
   return [

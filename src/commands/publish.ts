@@ -39,6 +39,7 @@ const options = {
   runUrl: text('<URL>', 'page of the run that publishes; in a workflow it is known'),
   modules: flag(
     "publish files with modules, from build's --modules-output: to the branch 'modules', by way of 'modules-next'",
+    { variable: 'BTFHUB_WITH_MODULES' },
   ),
   replace: flag('put new bytes in the place of other bytes that the archive has under a name'),
   minimumTypes: number('<number>', 'least number of types that a kernel must have', {

@@ -15,6 +15,8 @@ export const TOPICS: readonly Topic[] = [
 empty variable counts as not set. A flag is 'true' or 'false'. Several names are separated by commas or spaces;
 several paths, keys or tool sources are written one per line.
 
+  BTFHUB_WITH_MODULES   --modules of the commands that read or publish files with modules; BTFHUB_MODULES is build's list
+  BTFHUB_BASE_BTF       --base of 'verify'; BTFHUB_BASE is the branch of an archive
   BTFHUB_TOKEN          the token of 'publish'; it has no option, so that it is in no process list
   BTFHUB_OUTPUTS        a file that gets the outputs of the command as name=value lines
   BTFHUB_SUMMARY        a file that gets the summary of the command as Markdown

@@ -9,9 +9,12 @@ export function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** `trustKey` -> `BTFHUB_TRUST_KEY`, the environment variable of the option. */
-export function variableOf(name: string): string {
-  return `BTFHUB_${kebab(name).replace(/-/g, '_').toUpperCase()}`;
+/** `trustKey` -> `BTFHUB_TRUST_KEY`, the environment variable of the option unless it has one of its own. */
+export function variableOf(
+  name: string,
+  { variable }: Pick<OptionSpec<unknown>, 'variable'>,
+): string {
+  return variable ?? `BTFHUB_${kebab(name).replace(/-/g, '_').toUpperCase()}`;
 }
 
 /**
@@ -37,8 +40,8 @@ export function readOptions(
         }
         return [name, parse(`--${kebab(name)}`, spec, typed === true ? [''] : typed)];
       }
-      const source = `${kebab(name)} (${variableOf(name)})`;
-      const words = fromVariable(source, spec, env[variableOf(name)] ?? '');
+      const source = `${kebab(name)} (${variableOf(name, spec)})`;
+      const words = fromVariable(source, spec, env[variableOf(name, spec)] ?? '');
       if (words.length === 0 && spec.required) {
         throw new Failure('usage', `--${kebab(name)} ${spec.placeholder} is required.`);
       }

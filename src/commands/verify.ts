@@ -27,6 +27,7 @@ export const verify = defineCommand({
     base: text(
       '<file>',
       "the kernel's BTF that the files, of its modules, build on: raw BTF or ELF; a module with a .BTF.base section needs none",
+      { variable: 'BTFHUB_BASE_BTF' },
     ),
     minimumTypes: number(
       '<number>',
