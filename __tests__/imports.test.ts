@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
  */
 const ORDER = [
   'cli.ts',
+  'pages',
   'commands',
   'jobs',
   'sources',
@@ -30,7 +31,7 @@ const ORDER = [
 const src = join(import.meta.dirname, '..', 'src');
 const folderOf = (path: string) => relative(src, path).split('/')[0] as string;
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) =>
-  name.endsWith('.ts'),
+  /\.tsx?$/.test(name),
 );
 const imports = files.flatMap((file) => {
   const text = readFileSync(join(src, file), 'utf8');
