@@ -3715,8 +3715,8 @@ var require_utils = __commonJS({
     };
     exports.wrapOutput = (input, state = {}, options3 = {}) => {
       const prepend = options3.contains ? "" : "^";
-      const append = options3.contains ? "" : "$";
-      let output = `${prepend}(?:${input})${append}`;
+      const append2 = options3.contains ? "" : "$";
+      let output = `${prepend}(?:${input})${append2}`;
       if (state.negated === true) {
         output = `(?:^(?!${output}).*$)`;
       }
@@ -4398,7 +4398,7 @@ var require_parse = __commonJS({
         state.consumed += value2;
         state.index += num;
       };
-      const append = (token) => {
+      const append2 = (token) => {
         state.output += token.output != null ? token.output : token.value;
         consume(token.value);
       };
@@ -4439,7 +4439,7 @@ var require_parse = __commonJS({
         if (extglobs.length && tok.type !== "paren") {
           extglobs[extglobs.length - 1].inner += tok.value;
         }
-        if (tok.value || tok.output) append(tok);
+        if (tok.value || tok.output) append2(tok);
         if (prev && prev.type === "text" && tok.type === "text") {
           prev.output = (prev.output || prev.value) + tok.value;
           prev.value += tok.value;
@@ -4468,16 +4468,16 @@ var require_parse = __commonJS({
         const analysis = analyzeRepeatedExtglob(body, opts);
         if ((token.type === "plus" || token.type === "star") && analysis.risky) {
           const safeOutput = analysis.safeOutput ? (token.output ? "" : ONE_CHAR) + (opts.capture ? `(${analysis.safeOutput})` : analysis.safeOutput) : void 0;
-          const open7 = tokens[token.tokensIndex];
-          open7.type = "text";
-          open7.value = literal2;
-          open7.output = safeOutput || utils.escapeRegex(literal2);
+          const open8 = tokens[token.tokensIndex];
+          open8.type = "text";
+          open8.value = literal2;
+          open8.output = safeOutput || utils.escapeRegex(literal2);
           for (let i3 = token.tokensIndex + 1; i3 < tokens.length; i3++) {
             tokens[i3].value = "";
             tokens[i3].output = "";
             delete tokens[i3].suffix;
           }
-          state.output = token.output + open7.output;
+          state.output = token.output + open8.output;
           state.backtrack = true;
           push({ type: "paren", extglob: true, value, output: "" });
           decrement("parens");
@@ -4616,13 +4616,13 @@ var require_parse = __commonJS({
             value = "^";
           }
           prev.value += value;
-          append({ value });
+          append2({ value });
           continue;
         }
         if (state.quotes === 1 && value !== '"') {
           value = utils.escapeRegex(value);
           prev.value += value;
-          append({ value });
+          append2({ value });
           continue;
         }
         if (value === '"') {
@@ -4680,7 +4680,7 @@ var require_parse = __commonJS({
             value = `/${value}`;
           }
           prev.value += value;
-          append({ value });
+          append2({ value });
           if (opts.literalBrackets === false || utils.hasRegexChars(prevValue)) {
             continue;
           }
@@ -4697,15 +4697,15 @@ var require_parse = __commonJS({
         }
         if (value === "{" && opts.nobrace !== true) {
           increment("braces");
-          const open7 = {
+          const open8 = {
             type: "brace",
             value,
             output: "(",
             outputIndex: state.output.length,
             tokensIndex: state.tokens.length
           };
-          braces.push(open7);
-          push(open7);
+          braces.push(open8);
+          push(open8);
           continue;
         }
         if (value === "}") {
@@ -5188,8 +5188,8 @@ var require_picomatch = __commonJS({
       }
       const opts = options3 || {};
       const prepend = opts.contains ? "" : "^";
-      const append = opts.contains ? "" : "$";
-      let source2 = `${prepend}(?:${state.output})${append}`;
+      const append2 = opts.contains ? "" : "$";
+      let source2 = `${prepend}(?:${state.output})${append2}`;
       if (state && state.negated === true) {
         source2 = `^(?!${source2}).*$`;
       }
@@ -6173,9 +6173,9 @@ var require_saxes = __commonJS({
           }
         }
       }
-      setXMLVersion(version2) {
-        this.currentXMLVersion = version2;
-        if (version2 === "1.0") {
+      setXMLVersion(version4) {
+        this.currentXMLVersion = version4;
+        if (version4 === "1.0") {
           this.isChar = isChar10;
           this.getCode = this.getCode10;
         } else {
@@ -6652,12 +6652,12 @@ var require_saxes = __commonJS({
         switch (this.name) {
           case "version": {
             this.xmlDeclExpects = ["encoding", "standalone"];
-            const version2 = value;
-            this.xmlDecl.version = version2;
-            if (!/^1\.[0-9]+$/.test(version2)) {
+            const version4 = value;
+            this.xmlDecl.version = version4;
+            if (!/^1\.[0-9]+$/.test(version4)) {
               this.fail("version number must match /^1\\.[0-9]+$/.");
             } else if (!this.opt.forceXMLVersion) {
-              this.setXMLVersion(version2);
+              this.setXMLVersion(version4);
             }
             break;
           }
@@ -7846,10 +7846,10 @@ var require_supports_color = __commonJS({
         return 3;
       }
       if ("TERM_PROGRAM" in env) {
-        const version2 = parseInt((env.TERM_PROGRAM_VERSION || "").split(".")[0], 10);
+        const version4 = parseInt((env.TERM_PROGRAM_VERSION || "").split(".")[0], 10);
         switch (env.TERM_PROGRAM) {
           case "iTerm.app":
-            return version2 >= 3 ? 3 : 2;
+            return version4 >= 3 ? 3 : 2;
           case "Apple_Terminal":
             return 2;
         }
@@ -8452,13 +8452,13 @@ var require_directives = __commonJS({
               onError(0, "%YAML directive should contain exactly one part");
               return false;
             }
-            const [version2] = parts;
-            if (version2 === "1.1" || version2 === "1.2") {
-              this.yaml.version = version2;
+            const [version4] = parts;
+            if (version4 === "1.1" || version4 === "1.2") {
+              this.yaml.version = version4;
               return true;
             } else {
-              const isValid = /^\d+\.\d+$/.test(version2);
-              onError(6, `Unsupported YAML version ${version2}`, isValid);
+              const isValid = /^\d+\.\d+$/.test(version4);
+              onError(6, `Unsupported YAML version ${version4}`, isValid);
               return false;
             }
           }
@@ -11560,14 +11560,14 @@ var require_Document = __commonJS({
           version: "1.2"
         }, options3);
         this.options = opt;
-        let { version: version2 } = opt;
+        let { version: version4 } = opt;
         if (options3?._directives) {
           this.directives = options3._directives.atDocument();
           if (this.directives.yaml.explicit)
-            version2 = this.directives.yaml.version;
+            version4 = this.directives.yaml.version;
         } else
-          this.directives = new directives.Directives({ version: version2 });
-        this.setSchema(version2, options3);
+          this.directives = new directives.Directives({ version: version4 });
+        this.setSchema(version4, options3);
         this.contents = value === void 0 ? null : this.createNode(value, _replacer, options3);
       }
       /**
@@ -11747,11 +11747,11 @@ var require_Document = __commonJS({
        *
        * Overrides all previously set schema options.
        */
-      setSchema(version2, options3 = {}) {
-        if (typeof version2 === "number")
-          version2 = String(version2);
+      setSchema(version4, options3 = {}) {
+        if (typeof version4 === "number")
+          version4 = String(version4);
         let opt;
-        switch (version2) {
+        switch (version4) {
           case "1.1":
             if (this.directives)
               this.directives.yaml.version = "1.1";
@@ -11762,9 +11762,9 @@ var require_Document = __commonJS({
           case "1.2":
           case "next":
             if (this.directives)
-              this.directives.yaml.version = version2;
+              this.directives.yaml.version = version4;
             else
-              this.directives = new directives.Directives({ version: version2 });
+              this.directives = new directives.Directives({ version: version4 });
             opt = { resolveKnownTags: true, schema: "core" };
             break;
           case null:
@@ -11773,7 +11773,7 @@ var require_Document = __commonJS({
             opt = null;
             break;
           default: {
-            const sv = JSON.stringify(version2);
+            const sv = JSON.stringify(version4);
             throw new Error(`Expected '1.1', '1.2' or null as first argument, but found: ${sv}`);
           }
         }
@@ -17379,14 +17379,14 @@ var require_diagnostics = __commonJS({
         "undici:client:beforeConnect",
         (evt) => {
           const {
-            connectParams: { version: version2, protocol, port, host: host2 }
+            connectParams: { version: version4, protocol, port, host: host2 }
           } = evt;
           debugLog(
             "connecting to %s%s using %s%s",
             host2,
             port ? `:${port}` : "",
             protocol,
-            version2
+            version4
           );
         }
       );
@@ -17394,14 +17394,14 @@ var require_diagnostics = __commonJS({
         "undici:client:connected",
         (evt) => {
           const {
-            connectParams: { version: version2, protocol, port, host: host2 }
+            connectParams: { version: version4, protocol, port, host: host2 }
           } = evt;
           debugLog(
             "connected to %s%s using %s%s",
             host2,
             port ? `:${port}` : "",
             protocol,
-            version2
+            version4
           );
         }
       );
@@ -17409,7 +17409,7 @@ var require_diagnostics = __commonJS({
         "undici:client:connectError",
         (evt) => {
           const {
-            connectParams: { version: version2, protocol, port, host: host2 },
+            connectParams: { version: version4, protocol, port, host: host2 },
             error: error2
           } = evt;
           debugLog(
@@ -17417,7 +17417,7 @@ var require_diagnostics = __commonJS({
             host2,
             port ? `:${port}` : "",
             protocol,
-            version2,
+            version4,
             error2.message
           );
         }
@@ -25674,10 +25674,10 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 2) {
           return;
         }
-        const version2 = this.buffer[0];
+        const version4 = this.buffer[0];
         const method = this.buffer[1];
-        if (version2 !== SOCKS_VERSION) {
-          throw new Socks5ProxyError(`Invalid SOCKS version: ${version2}`, "UND_ERR_SOCKS5_VERSION");
+        if (version4 !== SOCKS_VERSION) {
+          throw new Socks5ProxyError(`Invalid SOCKS version: ${version4}`, "UND_ERR_SOCKS5_VERSION");
         }
         if (method === AUTH_METHODS.NO_ACCEPTABLE) {
           throw new Socks5ProxyError("No acceptable authentication method", "UND_ERR_SOCKS5_AUTH_REJECTED");
@@ -25722,10 +25722,10 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 2) {
           return;
         }
-        const version2 = this.buffer[0];
+        const version4 = this.buffer[0];
         const status = this.buffer[1];
-        if (version2 !== 1) {
-          throw new Socks5ProxyError(`Invalid auth sub-negotiation version: ${version2}`, "UND_ERR_SOCKS5_AUTH_VERSION");
+        if (version4 !== 1) {
+          throw new Socks5ProxyError(`Invalid auth sub-negotiation version: ${version4}`, "UND_ERR_SOCKS5_AUTH_VERSION");
         }
         if (status !== 0) {
           throw new Socks5ProxyError("Authentication failed", "UND_ERR_SOCKS5_AUTH_FAILED");
@@ -25772,11 +25772,11 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 4) {
           return;
         }
-        const version2 = this.buffer[0];
+        const version4 = this.buffer[0];
         const reply = this.buffer[1];
         const addressType = this.buffer[3];
-        if (version2 !== SOCKS_VERSION) {
-          throw new Socks5ProxyError(`Invalid SOCKS version in reply: ${version2}`, "UND_ERR_SOCKS5_REPLY_VERSION");
+        if (version4 !== SOCKS_VERSION) {
+          throw new Socks5ProxyError(`Invalid SOCKS version in reply: ${version4}`, "UND_ERR_SOCKS5_REPLY_VERSION");
         }
         let responseLength = 4;
         if (addressType === ADDRESS_TYPES.IPV4) {
@@ -29360,7 +29360,7 @@ var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
     var { writeFile: writeFile8, readFile: readFile22, mkdir: mkdir13 } = __require("node:fs/promises");
-    var { dirname: dirname14, resolve: resolve10 } = __require("node:path");
+    var { dirname: dirname15, resolve: resolve10 } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -29591,7 +29591,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         const resolvedPath = resolve10(path2);
-        await mkdir13(dirname14(resolvedPath), { recursive: true });
+        await mkdir13(dirname15(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
@@ -41875,9 +41875,9 @@ function checkComponent(btf, tag) {
 function readHeader(view, isSplit) {
   const byteOrder = readByteOrder(view);
   const u322 = (at3) => view.getUint32(at3, byteOrder === "little");
-  const version2 = view.getUint8(2);
-  if (version2 !== VERSION) {
-    throw badBtf(`it is of version ${version2}, and only ${VERSION} is known`);
+  const version4 = view.getUint8(2);
+  if (version4 !== VERSION) {
+    throw badBtf(`it is of version ${version4}, and only ${VERSION} is known`);
   }
   const length = u322(4);
   if (length < HEADER_SIZE) throw badBtf(`its header says it is only ${length} bytes long`);
@@ -43407,15 +43407,65 @@ async function debugInfoOf(source2) {
   return { size: size2, compressed: true };
 }
 var COMPRESSED_BY_ZSTD = 2;
-async function dwarfFormOf(source2) {
+var COMPRESSION_HEADER_SIZE = 24;
+async function zstdSectionsOf(source2) {
   const elf = await readElf(source2);
-  const section = findDwarf(elf);
-  if (section && (section.flags & SHF_COMPRESSED) !== 0) {
-    const header = await source2.read(section.offset, Math.min(section.size, 4));
-    const type = header.length === 4 ? fieldsOf2(header, elf.byteOrder).u32(0) : 0;
-    if (type === COMPRESSED_BY_ZSTD) return "zstd";
+  const found = [];
+  for (const { index: index2, name, type, flags, offset, size: size2 } of elf.sections) {
+    if ((flags & SHF_COMPRESSED) === 0 || type === SHT_NOBITS) continue;
+    if (size2 < COMPRESSION_HEADER_SIZE) {
+      throw new Failure("bad-elf", `${source2.name} has broken compressed sections.`);
+    }
+    const header = fieldsOf2(await source2.read(offset, COMPRESSION_HEADER_SIZE), elf.byteOrder);
+    if (header.u32(0) !== COMPRESSED_BY_ZSTD) continue;
+    found.push({
+      index: index2,
+      name,
+      offset: offset + COMPRESSION_HEADER_SIZE,
+      packedSize: size2 - COMPRESSION_HEADER_SIZE,
+      size: header.u64(8),
+      alignment: header.u64(16)
+    });
   }
-  return findSection(elf, ".gnu_debugaltlink") ? "dwz" : "plain";
+  return found;
+}
+async function supplementOf(source2) {
+  const section = findSection(await readElf(source2), ".gnu_debugaltlink");
+  if (section === void 0) return void 0;
+  const bytes2 = await readSectionBytes(source2, section, 64 * 1024);
+  const end = bytes2.indexOf(0);
+  if (end < 0) throw new Failure("bad-elf", `${source2.name} has a broken .gnu_debugaltlink.`);
+  const buildId = Array.from(bytes2.subarray(end + 1), (byte) => byte.toString(16).padStart(2, "0"));
+  return { path: latin1(bytes2.subarray(0, end)), buildId: buildId.join("") };
+}
+var DW_TAG_PARTIAL_UNIT = 60;
+var DW_FORM_IMPLICIT_CONST = 33;
+var LARGEST_ABBREVIATIONS = 256 * 1024 * 1024;
+async function hasPartialUnits(source2) {
+  const section = findSection(await readElf(source2), ".debug_abbrev");
+  if (section === void 0 || (section.flags & SHF_COMPRESSED) !== 0) return false;
+  const bytes2 = await readSectionBytes(source2, section, LARGEST_ABBREVIATIONS);
+  let at3 = 0;
+  const number3 = () => {
+    let value = 0;
+    for (let shift = 0; at3 < bytes2.length; shift += 7) {
+      const byte = bytes2[at3++] ?? 0;
+      if (shift < 28) value |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    return value;
+  };
+  while (at3 < bytes2.length) {
+    if (number3() === 0) continue;
+    if (number3() === DW_TAG_PARTIAL_UNIT) return true;
+    at3 += 1;
+    for (let more2 = true; more2 && at3 < bytes2.length; ) {
+      const [name, form] = [number3(), number3()];
+      if (form === DW_FORM_IMPLICIT_CONST) number3();
+      more2 = name !== 0 || form !== 0;
+    }
+  }
+  return false;
 }
 function readSection(fields, index2) {
   return {
@@ -43489,6 +43539,8 @@ async function encodeBtf(programs, encoder, request2) {
   const ofBase = base === void 0 ? [] : ["--btf_base", base];
   const elf = await withFile(vmlinux, readElf);
   if (!hasDwarf(elf)) throw noDwarf(vmlinux);
+  const supplement = await withFile(vmlinux, supplementOf);
+  if (supplement !== void 0) throw incompleteDwarf(vmlinux, supplement);
   if (await sizeOf3(output) !== void 0) {
     throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
   }
@@ -43504,6 +43556,7 @@ ${ending.stdout.toString("utf8")}`);
   if (status !== 0) throw await refused(vmlinux, status ?? ending.signal, said);
   const size2 = await sizeOf3(output);
   if (size2 === void 0 || size2 === 0) {
+    if (await isUnreadable(vmlinux, said)) throw await unreadableDwarf(vmlinux, said);
     throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
   }
   return { size: size2 };
@@ -43515,18 +43568,32 @@ function noDwarf(vmlinux) {
     "The package is not the one with the debug information, or its vmlinux was stripped."
   );
 }
-function unreadableDwarf(vmlinux, form, said) {
-  const [what, advice2] = {
-    zstd: [
-      "is compressed with zstd",
-      "Install elfutils (libdw, libelf) 0.189 or newer with zstd, and a pahole that uses it: with --pahole 1.31 one is built."
-    ],
-    dwz: [
-      "refers to a supplementary file of dwz, which is not in this package",
-      "Install the package with the supplementary file (/usr/lib/debug/.dwz), or use a newer pahole."
-    ],
-    plain: ["is in a form that it does not know", "Use a newer pahole: --pahole 1.31."]
-  }[form];
+var USE_BOOT_IMAGE = "Take the BTF out of the boot image with --method embedded; the kernel is tried again when pahole or elfutils changes.";
+function incompleteDwarf(vmlinux, { path: path2, buildId }) {
+  return new Failure(
+    "unreadable-dwarf",
+    `dwz moved a part of the debug information of ${vmlinux} into ${printable(path2)} (build ID ${buildId}), and no pahole up to 1.31 reads such files.`,
+    USE_BOOT_IMAGE
+  );
+}
+async function isUnreadable(vmlinux, said) {
+  if (/error decoding cu|no debug(ging)? info|file has no \w+ type information/i.test(said)) {
+    return true;
+  }
+  if (/DWARF.*not found/i.test(said)) return true;
+  if (await withFile(vmlinux, hasPartialUnits)) return true;
+  return (await withFile(vmlinux, zstdSectionsOf)).length > 0;
+}
+async function unreadableDwarf(vmlinux, said) {
+  const isZstd = (await withFile(vmlinux, zstdSectionsOf)).length > 0;
+  const isDwz = await withFile(vmlinux, hasPartialUnits);
+  const [what, advice2] = isZstd ? [
+    "is compressed with zstd",
+    "Install elfutils (libdw and libelf) 0.189 or newer with zstd, and build pahole with it."
+  ] : isDwz ? ["was compressed by dwz, and no pahole up to 1.31 reads that", USE_BOOT_IMAGE] : [
+    "is in a form that it does not know",
+    "Install a newer elfutils (libdw and libelf), or use a newer pahole: --pahole 1.31."
+  ];
   return new Failure(
     "unreadable-dwarf",
     `This pahole cannot read the debug information of ${vmlinux}, which ${what}.${said}`,
@@ -43541,15 +43608,13 @@ function killed() {
   );
 }
 async function refused(vmlinux, status, said) {
-  if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
-    return unreadableDwarf(vmlinux, await withFile(vmlinux, dwarfFormOf), said);
-  }
   if (status === "SIGBUS" || /No space left on device|Could only write \d+ bytes/.test(said)) {
     return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
   }
   if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
     return new Failure("out-of-memory", `pahole ran out of memory.${said}`);
   }
+  if (await isUnreadable(vmlinux, said)) return unreadableDwarf(vmlinux, said);
   return new Failure("pahole-failed", `pahole ended with ${status} on ${vmlinux}.${said}`);
 }
 function lastLines(text3) {
@@ -43575,27 +43640,27 @@ function versionIn(text3) {
   return /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)?.[1];
 }
 function compareVersions(left, right) {
-  const [a, b4] = [left, right].map((version2) => version2.split(".").map(Number));
+  const [a, b4] = [left, right].map((version4) => version4.split(".").map(Number));
   for (let index2 = 0; index2 < Math.max(a?.length ?? 0, b4?.length ?? 0); index2++) {
     const difference2 = (a?.[index2] ?? 0) - (b4?.[index2] ?? 0);
     if (difference2 !== 0) return difference2;
   }
   return 0;
 }
-function atLeast(version2, least) {
-  return compareVersions(version2, least) >= 0;
+function atLeast(version4, least) {
+  return compareVersions(version4, least) >= 0;
 }
 
 // src/toolchain/memory.ts
 var MIB = 1024 * 1024;
-function paholeMemory(version2, debugInfo, jobs) {
-  const keepsAll = atLeast(version2, "1.25") && !atLeast(version2, "1.28");
+function paholeMemory(version4, debugInfo, jobs) {
+  const keepsAll = atLeast(version4, "1.25") && !atLeast(version4, "1.28");
   const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
   return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
 }
-function jobsThatFit(version2, debugInfo, wished, available) {
+function jobsThatFit(version4, debugInfo, wished, available) {
   let jobs = wished;
-  while (jobs > 0 && paholeMemory(version2, debugInfo, jobs) > available) jobs--;
+  while (jobs > 0 && paholeMemory(version4, debugInfo, jobs) > available) jobs--;
   return jobs;
 }
 var LINUX = {
@@ -43700,11 +43765,11 @@ function kinds({ features, options: options3 }, profile) {
 function languages({ options: options3 }) {
   return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
 }
-function parallelIsReproducible({ version: version2 }) {
-  return atLeast(version2, "1.29");
+function parallelIsReproducible({ version: version4 }) {
+  return atLeast(version4, "1.29");
 }
-function caveats(version2) {
-  const before = (newer) => !atLeast(version2, newer);
+function caveats(version4) {
+  const before = (newer) => !atLeast(version4, newer);
   return [
     before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
     before("1.25") && "It also describes functions whose parameters differ between objects.",
@@ -43826,7 +43891,7 @@ async function mergeWithModules(context2, base, modules2) {
   return { btf: merged.btf, use: { included: merged.modules, excluded } };
 }
 function isAboutModule({ reason: reason2 }) {
-  return ["no-dwarf", "bad-elf", "bad-btf", "pahole-failed"].includes(reason2);
+  return ["no-dwarf", "unreadable-dwarf", "bad-elf", "bad-btf", "pahole-failed"].includes(reason2);
 }
 
 // src/jobs/make-btf/run.ts
@@ -44082,10 +44147,10 @@ var PAHOLE_CMAKE = [
   "-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib",
   "-DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags"
 ];
-function pahole(version2, dwarves, libbpf) {
+function pahole(version4, dwarves, libbpf) {
   return {
     tool: "pahole",
-    version: version2,
+    version: version4,
     parts: [
       { repository: "dwarves", commit: dwarves, path: "." },
       { repository: "libbpf", commit: libbpf, path: "lib/bpf" }
@@ -44354,10 +44419,10 @@ async function collect(platform4, program3, finished) {
 }
 async function checkVersion(platform4, recipe, program3) {
   const answer2 = await platform4.programs.run({ program: program3, args: ["--version"] });
-  const version2 = versionIn(answer2.stdout.toString("utf8"));
-  if (answer2.status === 0 && version2 === recipe.version) return;
+  const version4 = versionIn(answer2.stdout.toString("utf8"));
+  if (answer2.status === 0 && version4 === recipe.version) return;
   throw failed(
-    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version2 ?? "nothing"}.`
+    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version4 ?? "nothing"}.`
   );
 }
 function failed(message) {
@@ -44464,20 +44529,20 @@ async function inspectPahole(platform4, path2, origin) {
   const found = platform4.programs.find(path2);
   if (found === void 0) throw notThere(path2);
   const answer2 = await platform4.programs.run({ program: found, args: ["--version"] });
-  const version2 = /^v(\d+(?:\.\d+)+)$/m.exec(answer2.stdout.toString("utf8").trim())?.[1];
-  if (answer2.status !== 0 || version2 === void 0) {
+  const version4 = /^v(\d+(?:\.\d+)+)$/m.exec(answer2.stdout.toString("utf8").trim())?.[1];
+  if (answer2.status !== 0 || version4 === void 0) {
     throw new Failure(
       "missing-program",
       `'${found} --version' does not answer as pahole does: ${answer2.stderr.trim() || answer2.status}.`,
       "Reinstall it, or let 'btfhub setup --pahole 1.31' bring one."
     );
   }
-  if (!atLeast(version2, OLDEST_PAHOLE)) throw tooOld(found, version2);
+  if (!atLeast(version4, OLDEST_PAHOLE)) throw tooOld(found, version4);
   const help = await platform4.programs.run({ program: found, args: ["--help"] });
   const options3 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => match[1] ?? "")
   );
-  return { path: found, version: version2, origin, options: options3, features: await featuresOf(platform4, found) };
+  return { path: found, version: version4, origin, options: options3, features: await featuresOf(platform4, found) };
 }
 async function featuresOf(platform4, path2) {
   const answer2 = await platform4.programs.run({ program: path2, args: ["--supported_btf_features"] });
@@ -44491,10 +44556,10 @@ function notThere(path2) {
     "Let 'btfhub setup --pahole 1.31' build one, or install the package 'pahole' (apt) or 'dwarves' (dnf)."
   );
 }
-function tooOld(path2, version2) {
+function tooOld(path2, version4) {
   return new Failure(
     "missing-program",
-    `'${path2}' is pahole ${version2}: older than ${OLDEST_PAHOLE}, which is the first that writes BTF into a file of its own.`,
+    `'${path2}' is pahole ${version4}: older than ${OLDEST_PAHOLE}, which is the first that writes BTF into a file of its own.`,
     "Let 'btfhub setup --pahole 1.31' bring a newer one."
   );
 }
@@ -44511,9 +44576,9 @@ function defaultCacheFolder(env) {
   return join7(home, "btfhub", "tools");
 }
 function toolFolder(cacheFolder, recipe) {
-  const version2 = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
+  const version4 = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
   const variant2 = `${process.arch}-${fingerprint(recipe)}`;
-  return join7(cacheFolder, `btfhub-${recipe.tool}`, version2, variant2);
+  return join7(cacheFolder, `btfhub-${recipe.tool}`, version4, variant2);
 }
 var SUMS = "SHA256SUMS";
 async function findTool(cacheFolder, recipe) {
@@ -44578,15 +44643,15 @@ async function inspectXz(platform4, path2, origin) {
   const found = platform4.programs.find(path2);
   const answer2 = found ? await platform4.programs.run({ program: found, args: ["--version"] }) : void 0;
   const said = answer2?.status === 0 ? answer2.stdout.toString("utf8") : "";
-  const version2 = said.startsWith("xz ") ? versionIn(said) : void 0;
-  if (!found || !version2) {
+  const version4 = said.startsWith("xz ") ? versionIn(said) : void 0;
+  if (!found || !version4) {
     throw new Failure(
       "missing-program",
       found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path2}'.`,
       "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
     );
   }
-  return { path: found, version: version2, origin, cutter: await cutterFor(platform4, found) };
+  return { path: found, version: version4, origin, cutter: await cutterFor(platform4, found) };
 }
 var SAMPLE = Buffer.from(
   "/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=",
@@ -44644,14 +44709,14 @@ var PUBLIC = { recipes: RECIPES, timeouts: TIMEOUTS, upstreams: UPSTREAMS };
 var PAHOLE = {
   name: "pahole",
   inspect: inspectPahole,
-  contentWith: (version2, preferred) => version2 === preferred,
+  contentWith: (version4, preferred) => version4 === preferred,
   drawbacks: caveats
 };
 var XZ = {
   name: "xz",
   inspect: inspectXz,
-  contentWith: (version2) => atLeast(version2, FAST_XZ),
-  drawbacks: (version2) => atLeast(version2, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
+  contentWith: (version4) => atLeast(version4, FAST_XZ),
+  drawbacks: (version4) => atLeast(version4, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
 };
 async function prepareToolchain(platform4, request2, progress, toolSources = PUBLIC) {
   const preparer = new ToolPreparer(platform4, request2, progress, toolSources);
@@ -44683,13 +44748,13 @@ var ToolPreparer = class {
     if (wish.includes("/")) return this.#asItIs(tool, wish);
     if (wish === "system") return this.#system(tool);
     const recipe = this.#recipe(tool.name, wish);
-    const version2 = recipe?.version ?? wish.replace(/^v/, "");
+    const version4 = recipe?.version ?? wish.replace(/^v/, "");
     const kept = recipe && await this.#kept(tool, recipe);
     if (kept) return kept;
     const own = this.#platform.programs.find(tool.name) ? await this.#tryOwn(tool) : void 0;
-    if (own?.version === version2) return own;
-    if (own && wish === "auto" && tool.contentWith(own.version, version2)) return own;
-    if (!recipe) throw this.#cannotBuild(tool.name, version2);
+    if (own?.version === version4) return own;
+    if (own && wish === "auto" && tool.contentWith(own.version, version4)) return own;
+    if (!recipe) throw this.#cannotBuild(tool.name, version4);
     if (wish !== "auto") return this.#build(tool, recipe, true);
     return this.#build(tool, recipe, this.#verbose).catch(
       (error2) => this.#fallBack(tool, recipe, error2)
@@ -44705,7 +44770,7 @@ var ToolPreparer = class {
   }
   #recipe(tool, wish) {
     const recipes = this.#toolSources.recipes.filter((recipe) => recipe.tool === tool);
-    return wish === "auto" ? recipes[0] : recipes.find(({ version: version2 }) => version2 === wish.replace(/^v/, ""));
+    return wish === "auto" ? recipes[0] : recipes.find(({ version: version4 }) => version4 === wish.replace(/^v/, ""));
   }
   /** One that was changed, or does not run here any more, is removed. */
   async #kept(tool, recipe) {
@@ -44790,11 +44855,11 @@ var ToolPreparer = class {
     this.#progress.warn(sentences.join(" "));
     return own;
   }
-  #cannotBuild(tool, version2) {
+  #cannotBuild(tool, version4) {
     const known = this.#toolSources.recipes.filter((recipe) => recipe.tool === tool);
     return new Failure(
       "usage",
-      `The machine's ${tool} is not version ${version2}, and that is none that can be built.`,
+      `The machine's ${tool} is not version ${version4}, and that is none that can be built.`,
       `Choose ${known.map((recipe) => recipe.version).join(", ")}, auto, system or a path.`
     );
   }
@@ -45083,9 +45148,9 @@ var MirrorState = class {
     this.mirror = mirror;
   }
   /** Compares a version with the first one that this mirror showed. Throws a `RequestError` when it is another. */
-  checkVersion(version2) {
-    this.#first ??= version2;
-    const other = difference(this.#first, version2);
+  checkVersion(version4) {
+    this.#first ??= version4;
+    const other = difference(this.#first, version4);
     if (other !== void 0)
       throw new RequestError("later", `the file changed while it was read: ${other}`);
   }
@@ -46143,12 +46208,12 @@ var FileFetch = class {
     }
     const error2 = statusError(response, [200, 304], this.#pool.clock.date());
     if (error2) throw error2;
-    const version2 = { etag: headers.etag, lastModified: headers["last-modified"] };
+    const version4 = { etag: headers.etag, lastModified: headers["last-modified"] };
     if (status === 304) {
       this.#completed(transfer);
-      return { value: await this.#read({ ...withoutBody(304, mirror, url3), ...version2 }) };
+      return { value: await this.#read({ ...withoutBody(304, mirror, url3), ...version4 }) };
     }
-    const { etag, lastModified } = version2;
+    const { etag, lastModified } = version4;
     return this.#readBody(transfer, response, { status: 200, mirror, url: url3, etag, lastModified });
   }
   async #readBody(transfer, response, head) {
@@ -46292,9 +46357,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join36) {
+ArrayStream.prototype.readToEnd = async function(join37) {
   await this[doneWritingPromise];
-  const result = join36(this.slice(this[readingIndex]));
+  const result = join37(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -46496,14 +46561,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join36 = concat) {
+Reader.prototype.readToEnd = async function(join37 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join36(result);
+  return join37(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -46926,12 +46991,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join36 = concat) {
+async function readToEnd(input, join37 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join36);
+    return input.readToEnd(join37);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join36);
+    return getReader(input).readToEnd(join37);
   }
   return input;
 }
@@ -56656,13 +56721,13 @@ var SymEncryptedIntegrityProtectedDataPacket = class _SymEncryptedIntegrityProte
   static get tag() {
     return enums.packet.symEncryptedIntegrityProtectedData;
   }
-  static fromObject({ version: version2, aeadAlgorithm }) {
-    if (version2 !== 1 && version2 !== 2) {
+  static fromObject({ version: version4, aeadAlgorithm }) {
+    if (version4 !== 1 && version4 !== 2) {
       throw new Error("Unsupported SEIPD version");
     }
     const seip = new _SymEncryptedIntegrityProtectedDataPacket();
-    seip.version = version2;
-    if (version2 === 2) {
+    seip.version = version4;
+    if (version4 === 2) {
       seip.aeadAlgorithm = aeadAlgorithm;
     }
     return seip;
@@ -56896,13 +56961,13 @@ var PublicKeyEncryptedSessionKeyPacket = class _PublicKeyEncryptedSessionKeyPack
     this.sessionKeyAlgorithm = null;
     this.encrypted = {};
   }
-  static fromObject({ version: version2, encryptionKeyPacket, anonymousRecipient, sessionKey, sessionKeyAlgorithm }) {
+  static fromObject({ version: version4, encryptionKeyPacket, anonymousRecipient, sessionKey, sessionKeyAlgorithm }) {
     const pkesk = new _PublicKeyEncryptedSessionKeyPacket();
-    if (version2 !== 3 && version2 !== 6) {
+    if (version4 !== 3 && version4 !== 6) {
       throw new Error("Unsupported PKESK version");
     }
-    pkesk.version = version2;
-    if (version2 === 6) {
+    pkesk.version = version4;
+    if (version4 === 6) {
       pkesk.publicKeyVersion = anonymousRecipient ? null : encryptionKeyPacket.version;
       pkesk.publicKeyFingerprint = anonymousRecipient ? null : encryptionKeyPacket.getFingerprintBytes();
     }
@@ -57015,14 +57080,14 @@ var PublicKeyEncryptedSessionKeyPacket = class _PublicKeyEncryptedSessionKeyPack
     this.sessionKey = sessionKey;
   }
 };
-function encodeSessionKey(version2, keyAlgo, cipherAlgo, sessionKeyData) {
+function encodeSessionKey(version4, keyAlgo, cipherAlgo, sessionKeyData) {
   switch (keyAlgo) {
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.elgamal:
     case enums.publicKey.ecdh:
       return util.concatUint8Array([
-        new Uint8Array(version2 === 6 ? [] : [cipherAlgo]),
+        new Uint8Array(version4 === 6 ? [] : [cipherAlgo]),
         sessionKeyData,
         util.writeChecksum(sessionKeyData.subarray(sessionKeyData.length % 8))
       ]);
@@ -57033,7 +57098,7 @@ function encodeSessionKey(version2, keyAlgo, cipherAlgo, sessionKeyData) {
       throw new Error("Unsupported public key algorithm");
   }
 }
-function decodeSessionKey(version2, keyAlgo, decryptedData, randomSessionKey) {
+function decodeSessionKey(version4, keyAlgo, decryptedData, randomSessionKey) {
   switch (keyAlgo) {
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaEncryptSign:
@@ -57043,15 +57108,15 @@ function decodeSessionKey(version2, keyAlgo, decryptedData, randomSessionKey) {
       const checksum2 = decryptedData.subarray(decryptedData.length - 2);
       const computedChecksum = util.writeChecksum(result.subarray(result.length % 8));
       const isValidChecksum = computedChecksum[0] === checksum2[0] & computedChecksum[1] === checksum2[1];
-      const decryptedSessionKey = version2 === 6 ? { sessionKeyAlgorithm: null, sessionKey: result } : { sessionKeyAlgorithm: result[0], sessionKey: result.subarray(1) };
+      const decryptedSessionKey = version4 === 6 ? { sessionKeyAlgorithm: null, sessionKey: result } : { sessionKeyAlgorithm: result[0], sessionKey: result.subarray(1) };
       if (randomSessionKey) {
         const isValidPayload = isValidChecksum & decryptedSessionKey.sessionKeyAlgorithm === randomSessionKey.sessionKeyAlgorithm & decryptedSessionKey.sessionKey.length === randomSessionKey.sessionKey.length;
         return {
           sessionKey: util.selectUint8Array(isValidPayload, decryptedSessionKey.sessionKey, randomSessionKey.sessionKey),
-          sessionKeyAlgorithm: version2 === 6 ? null : util.selectUint8(isValidPayload, decryptedSessionKey.sessionKeyAlgorithm, randomSessionKey.sessionKeyAlgorithm)
+          sessionKeyAlgorithm: version4 === 6 ? null : util.selectUint8(isValidPayload, decryptedSessionKey.sessionKeyAlgorithm, randomSessionKey.sessionKeyAlgorithm)
         };
       } else {
-        const isValidPayload = isValidChecksum && (version2 === 6 || enums.read(enums.symmetric, decryptedSessionKey.sessionKeyAlgorithm));
+        const isValidPayload = isValidChecksum && (version4 === 6 || enums.read(enums.symmetric, decryptedSessionKey.sessionKeyAlgorithm));
         if (isValidPayload) {
           return decryptedSessionKey;
         } else {
@@ -57230,8 +57295,8 @@ var PublicKeyPacket = class _PublicKeyPacket {
    */
   static fromSecretKeyPacket(secretKeyPacket) {
     const keyPacket = new _PublicKeyPacket();
-    const { version: version2, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretKeyPacket;
-    keyPacket.version = version2;
+    const { version: version4, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretKeyPacket;
+    keyPacket.version = version4;
     keyPacket.created = created;
     keyPacket.algorithm = algorithm;
     keyPacket.publicParams = publicParams;
@@ -57289,10 +57354,10 @@ var PublicKeyPacket = class _PublicKeyPacket {
    * Write packet in order to be hashed; either for a signature or a fingerprint
    * @param {Integer} version - target version of signature or key
    */
-  writeForHash(version2) {
+  writeForHash(version4) {
     const bytes2 = this.writePublicKey();
-    const versionOctet = 149 + version2;
-    const lengthOctets = version2 >= 5 ? 4 : 2;
+    const versionOctet = 149 + version4;
+    const lengthOctets = version4 >= 5 ? 4 : 2;
     return util.concatUint8Array([new Uint8Array([versionOctet]), util.writeNumber(bytes2.length, lengthOctets), bytes2]);
   }
   /**
@@ -57402,8 +57467,8 @@ var PublicSubkeyPacket = class _PublicSubkeyPacket extends PublicKeyPacket {
    */
   static fromSecretSubkeyPacket(secretSubkeyPacket) {
     const keyPacket = new _PublicSubkeyPacket();
-    const { version: version2, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretSubkeyPacket;
-    keyPacket.version = version2;
+    const { version: version4, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretSubkeyPacket;
+    keyPacket.version = version4;
     keyPacket.created = created;
     keyPacket.algorithm = algorithm;
     keyPacket.publicParams = publicParams;
@@ -70877,20 +70942,20 @@ function* makePRNG(wasmContext, pass, lane, slice2, m_, totalPasses, segmentLeng
   }
   return [];
 }
-function validateParams({ type, version: version2, tagLength: tagLength2, password, salt, ad, secret, parallelism, memorySize, passes }) {
+function validateParams({ type, version: version4, tagLength: tagLength2, password, salt, ad, secret, parallelism, memorySize, passes }) {
   const assertLength = (name, value, min, max2) => {
     if (value < min || value > max2) {
       throw new Error(`${name} size should be between ${min} and ${max2} bytes`);
     }
   };
-  if (type !== TYPE2 || version2 !== VERSION2) throw new Error("Unsupported type or version");
+  if (type !== TYPE2 || version4 !== VERSION2) throw new Error("Unsupported type or version");
   assertLength("password", password, passwordBYTES_MIN, passwordBYTES_MAX);
   assertLength("salt", salt, SALTBYTES_MIN, SALTBYTES_MAX);
   assertLength("tag", tagLength2, TAGBYTES_MIN, TAGBYTES_MAX);
   assertLength("memory", memorySize, 8 * parallelism, MEMBYTES_MAX);
   ad && assertLength("associated data", ad, 0, ADBYTES_MAX);
   secret && assertLength("secret", secret, 0, SECRETBYTES_MAX);
-  return { type, version: version2, tagLength: tagLength2, password, salt, ad, secret, lanes: parallelism, memorySize, passes };
+  return { type, version: version4, tagLength: tagLength2, password, salt, ad, secret, lanes: parallelism, memorySize, passes };
 }
 var KB = 1024;
 var WASM_PAGE_SIZE = 64 * KB;
@@ -72711,9 +72776,52 @@ function counted(count2, one2, several = `${one2}s`) {
   return `${count2} ${count2 === 1 ? one2 : several}`;
 }
 
+// src/toolchain/dwarf-tools.ts
+import { readFileSync as readFileSync3 } from "node:fs";
+import { dirname as dirname5, join as join11 } from "node:path";
+var LIBRARY_FOLDERS = [
+  "/usr/lib/x86_64-linux-gnu",
+  "/usr/lib/aarch64-linux-gnu",
+  "/usr/lib/riscv64-linux-gnu",
+  "/usr/lib64",
+  "/usr/lib"
+];
+function dwarfToolsOf(pahole3) {
+  const beside = join11(dirname5(pahole3.path), "..", "lib");
+  return toolsWith(pahole3.version, [beside, ...LIBRARY_FOLDERS]);
+}
+async function expectedDwarfTools(platform4, { pahole: pahole3, toolCache }) {
+  if (pahole3 === "system" || pahole3.includes("/")) {
+    const path2 = pahole3 === "system" ? "pahole" : pahole3;
+    const found = await inspectPahole(platform4, path2, "system").catch(() => void 0);
+    return found && dwarfToolsOf(found);
+  }
+  const wish = pahole3.replace(/^v/, "");
+  const recipe = RECIPES.find(
+    ({ tool, version: version4 }) => tool === "pahole" && (wish === "auto" || version4 === wish)
+  );
+  if (recipe === void 0) return { pahole: wish };
+  const kept = toolFolder(toolCache ?? defaultCacheFolder(platform4.env), recipe);
+  return toolsWith(recipe.version, [join11(kept, "lib"), ...LIBRARY_FOLDERS]);
+}
+function toolsWith(pahole3, folders) {
+  const elfutils = elfutilsVersion(folders);
+  return elfutils === void 0 ? { pahole: pahole3 } : { pahole: pahole3, elfutils };
+}
+function elfutilsVersion(folders) {
+  for (const folder2 of folders) {
+    try {
+      const text3 = readFileSync3(join11(folder2, "libdw.so.1"), "latin1");
+      return /\0(0\.\d{3})\0/.exec(text3)?.[1];
+    } catch {
+    }
+  }
+  return void 0;
+}
+
 // src/jobs/make-btf/build-kernel.ts
 import { readFile as readFile4, rm as rm12 } from "node:fs/promises";
-import { join as join14 } from "node:path";
+import { join as join15 } from "node:path";
 
 // src/archive/layout.ts
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
@@ -76074,7 +76182,7 @@ async function decompress2(programs, tarball, use) {
 }
 
 // src/jobs/make-btf/embedded-btf.ts
-import { join as join13 } from "node:path";
+import { join as join14 } from "node:path";
 
 // src/boot-image/format.ts
 var HEAD = 592;
@@ -76113,10 +76221,10 @@ async function bzImage(source2, head) {
   const name = "bzImage";
   const broken = (problem) => ({ kind: "broken", name, problem });
   if (head.length < HEAD) return broken("it ends within its setup header");
-  const version2 = head.readUInt16LE(518);
-  if (version2 < 520) {
+  const version4 = head.readUInt16LE(518);
+  if (version4 < 520) {
     return broken(
-      `its boot protocol is ${version2 >> 8}.${version2 & 255}, and 2.8 is the first that says where the kernel is`
+      `its boot protocol is ${version4 >> 8}.${version4 & 255}, and 2.8 is the first that says where the kernel is`
     );
   }
   const setupSectors = head.readUInt8(497) || 4;
@@ -76536,8 +76644,8 @@ function digestOf2(header, tag) {
 }
 
 // src/rpm/package.ts
-function nvraText({ name, version: version2, release: release2, arch: arch3 }) {
-  return `${name}-${version2}-${release2}.${arch3}`;
+function nvraText({ name, version: version4, release: release2, arch: arch3 }) {
+  return `${name}-${version4}-${release2}.${arch3}`;
 }
 async function readPackageHead(source2) {
   const queue = new ByteQueue(source2);
@@ -76633,8 +76741,8 @@ function parseRpmFileName(file) {
   if (file.length > 255) return void 0;
   const match = /^([0-9A-Za-z][^/]*)-([^-/]+)-([^-/]+)\.([^-./]+)\.rpm$/.exec(file);
   if (!match) return void 0;
-  const [, name = "", version2 = "", release2 = "", arch3 = ""] = match;
-  return { name, version: version2, release: release2, arch: arch3 };
+  const [, name = "", version4 = "", release2 = "", arch3 = ""] = match;
+  return { name, version: version4, release: release2, arch: arch3 };
 }
 async function readPackageStart(pool, path2, signal) {
   return fromAnyMirror(pool, path2, signal, async (answer2) => {
@@ -77069,11 +77177,11 @@ function noImage({ nvra, imagePath }) {
 
 // src/jobs/make-btf/fetch-vmlinux.ts
 import { readdir as readdir3, rm as rm9 } from "node:fs/promises";
-import { dirname as dirname6, join as join11 } from "node:path";
+import { dirname as dirname7, join as join12 } from "node:path";
 
 // src/jobs/make-btf/extract-vmlinux.ts
 import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
-import { dirname as dirname5, posix } from "node:path";
+import { dirname as dirname6, posix } from "node:path";
 var MOST_VMLINUX = 4e9;
 var MOST_UNPACKED = 64e9;
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
@@ -77105,7 +77213,7 @@ async function readRange(payload, programs) {
   const { entry, body, target, decoders, damaged } = payload;
   const file = openSync2(target, "wx", 384);
   try {
-    await decodeToFile(programs, body, decoders.programs, damaged, file, dirname5(target));
+    await decodeToFile(programs, body, decoders.programs, damaged, file, dirname6(target));
   } finally {
     closeSync2(file);
   }
@@ -77267,7 +77375,7 @@ async function fetchVmlinux(context2, kernel, target, stopwatch) {
     return await fetchPackage(context2, kernel, target, stopwatch);
   } catch (error2) {
     for (const other of isMismatch(error2) ? alternativesOf(kernel) : []) {
-      await removeFiles(dirname6(target));
+      await removeFiles(dirname7(target));
       try {
         return await fetchPackage(context2, other, target, stopwatch);
       } catch (again) {
@@ -77295,13 +77403,13 @@ async function fetchPackage(context2, kernel, target, stopwatch) {
       const wrongBytes = isMismatch(error2) && downloader.canTryAgain;
       if (!wrongPlace && !wrongBytes) throw error2;
       if (wrongPlace) mayCut = false;
-      await removeFiles(dirname6(target));
+      await removeFiles(dirname7(target));
     }
   }
 }
 async function removeFiles(folder2) {
   const names = await readdir3(folder2);
-  await Promise.all(names.map((name) => rm9(join11(folder2, name), { force: true })));
+  await Promise.all(names.map((name) => rm9(join12(folder2, name), { force: true })));
 }
 var Attempt = class {
   #context;
@@ -77371,7 +77479,7 @@ var Attempt = class {
     try {
       const { nvra, vmlinuxPath, otherVmlinuxPaths = [] } = this.#kernel;
       const names = this.#context.modules?.names;
-      const folder2 = dirname6(this.#target);
+      const folder2 = dirname7(this.#target);
       const modules2 = names === void 0 ? void 0 : { names, folder: folder2 };
       const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths, modules: modules2 };
       const xzRange = (range) => {
@@ -77514,12 +77622,12 @@ async function expectChecksum(bytes2, { nvra, size: size2, checksum: checksum2, 
 // src/jobs/make-btf/file-store.ts
 import { closeSync as closeSync3, openSync as openSync3, writeSync as writeSync2 } from "node:fs";
 import { open as open3, rm as rm11 } from "node:fs/promises";
-import { join as join12 } from "node:path";
+import { join as join13 } from "node:path";
 function fileStores(folder2) {
   let count2 = 0;
   return async () => {
     count2 += 1;
-    return fileStore(join12(folder2, `layer-${count2}`));
+    return fileStore(join13(folder2, `layer-${count2}`));
   };
 }
 function fileStore(path2) {
@@ -77564,7 +77672,7 @@ async function readWhole(file, name, offset, length) {
 async function embeddedBtf(context2, kernel, stopwatch) {
   const { platform: platform4, workspace, expectation } = context2;
   const directory = await workspace.kernelDirectory();
-  const path2 = join13(directory.folder, "vmlinuz");
+  const path2 = join14(directory.folder, "vmlinuz");
   let release2 = () => {
   };
   try {
@@ -77614,10 +77722,61 @@ var Stopwatch = class {
   }
 };
 
+// src/jobs/make-btf/unpack-dwarf.ts
+import { createReadStream as createReadStream2 } from "node:fs";
+import { open as open4 } from "node:fs/promises";
+var SECTION_SIZE2 = 64;
+var SHF_COMPRESSED2 = 2048;
+function unpackedSize(sections) {
+  return sections.reduce((sum2, { size: size2, alignment }) => sum2 + size2 + alignment, 0);
+}
+async function unpackDwarf(path2, sections, decoders) {
+  const file = await open4(path2, "r+");
+  try {
+    const { buffer: header } = await file.read(Buffer.alloc(64), 0, 64, 0);
+    const isLittle = header[5] === 1;
+    const table2 = Number(isLittle ? header.readBigUInt64LE(40) : header.readBigUInt64BE(40));
+    let end = (await file.stat()).size;
+    for (const section of sections) {
+      const offset = aligned(end, section.alignment);
+      end = offset + await append(file, path2, section, offset, decoders);
+      const at3 = table2 + section.index * SECTION_SIZE2;
+      const { buffer: entry } = await file.read(Buffer.alloc(SECTION_SIZE2), 0, SECTION_SIZE2, at3);
+      const write3 = (value, field) => isLittle ? entry.writeBigUInt64LE(BigInt(value), field) : entry.writeBigUInt64BE(BigInt(value), field);
+      const flags = Number(isLittle ? entry.readBigUInt64LE(8) : entry.readBigUInt64BE(8));
+      write3(flags - (flags & SHF_COMPRESSED2), 8);
+      write3(offset, 24);
+      write3(section.size, 32);
+      write3(section.alignment, 48);
+      await file.write(entry, 0, SECTION_SIZE2, at3);
+    }
+  } finally {
+    await file.close();
+  }
+}
+async function append(file, path2, { name, offset: from, packedSize, size: size2 }, offset, decoders) {
+  const damaged = (why) => new Failure("bad-elf", `The section ${name} of ${path2} cannot be unpacked: ${why}.`);
+  const packed = createReadStream2(path2, { start: from, end: from + packedSize - 1 });
+  let done = 0;
+  for await (const bytes2 of decompress("zstd", packed, decoders, damaged)) {
+    if (done + bytes2.length > size2) throw damaged(`it has more than the ${size2} bytes it says`);
+    for (let at3 = 0; at3 < bytes2.length; ) {
+      const { bytesWritten } = await file.write(bytes2, at3, bytes2.length - at3, offset + done + at3);
+      at3 += bytesWritten;
+    }
+    done += bytes2.length;
+  }
+  if (done !== size2) throw damaged(`it has ${done} of the ${size2} bytes it says`);
+  return size2;
+}
+function aligned(offset, alignment) {
+  return alignment > 1 ? Math.ceil(offset / alignment) * alignment : offset;
+}
+
 // src/jobs/make-btf/unpack-vmlinux.ts
 import { createHash as createHash9 } from "node:crypto";
-import { createReadStream as createReadStream2, createWriteStream } from "node:fs";
-import { open as open4, rename as rename2 } from "node:fs/promises";
+import { createReadStream as createReadStream3, createWriteStream } from "node:fs";
+import { open as open5, rename as rename2 } from "node:fs/promises";
 import { pipeline as pipeline3 } from "node:stream/promises";
 
 // src/rpmmd/decompress.ts
@@ -77672,7 +77831,7 @@ async function peek(body) {
 // src/jobs/make-btf/unpack-vmlinux.ts
 var LARGEST_RATIO = 16;
 async function isPacked(path2) {
-  const file = await open4(path2);
+  const file = await open5(path2);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0);
     return compressionOf2(buffer.subarray(0, bytesRead)) !== "none";
@@ -77681,14 +77840,14 @@ async function isPacked(path2) {
   }
 }
 async function unpackVmlinux(path2, decoders, most) {
-  const file = await open4(path2);
+  const file = await open5(path2);
   const { buffer } = await file.read(Buffer.alloc(6), 0, 6, 0);
   await file.close();
   const hash = createHash9("sha256");
   let size2 = 0;
   const damaged = (why) => new Failure("corrupt-package", `The packed vmlinux cannot be unpacked: ${why}.`);
   const plain2 = `${path2}.plain`;
-  const chunks = decompress(compressionOf2(buffer), createReadStream2(path2), decoders, damaged);
+  const chunks = decompress(compressionOf2(buffer), createReadStream3(path2), decoders, damaged);
   await pipeline3(
     chunks,
     async function* counted4(source2) {
@@ -77720,7 +77879,7 @@ async function buildFromVmlinux(context2, kernel, cores, task) {
   const { platform: platform4, pahole: pahole3, interrupted } = context2;
   const stopwatch = new Stopwatch(platform4.clock, task);
   const directory = await context2.workspace.kernelDirectory();
-  const path2 = join14(directory.folder, "vmlinux");
+  const path2 = join15(directory.folder, "vmlinux");
   let release2 = () => {
   };
   try {
@@ -77728,12 +77887,21 @@ async function buildFromVmlinux(context2, kernel, cores, task) {
     release2 = fetched.release;
     const { modules: modules2 } = fetched.vmlinux;
     const vmlinux = { size: fetched.vmlinux.size, sha256: fetched.vmlinux.sha256 };
+    const ofModules = modules2.reduce((sum2, one2) => sum2 + one2.file.size, 0);
+    const needSpace = async (more2) => {
+      release2();
+      release2 = await context2.space.acquire(vmlinux.size + ofModules + more2, interrupted);
+    };
     if (await isPacked(path2)) {
       const most = LARGEST_RATIO * vmlinux.size;
-      fetched.release();
-      const ofModules = modules2.reduce((sum2, one2) => sum2 + one2.file.size, 0);
-      release2 = await context2.space.acquire(most + vmlinux.size + ofModules, interrupted);
+      await needSpace(most);
       Object.assign(vmlinux, await unpackVmlinux(path2, context2.decoders, most));
+    }
+    const compressed = await withFile(path2, zstdSectionsOf);
+    if (compressed.length > 0) {
+      expectUnpackable(vmlinux.size, compressed);
+      await needSpace(unpackedSize(compressed));
+      await unpackDwarf(path2, compressed, context2.decoders);
     }
     const elf = await withFile(path2, readElf);
     stopwatch.begin("pahole");
@@ -77778,6 +77946,14 @@ async function buildFromVmlinux(context2, kernel, cores, task) {
     await directory.remove();
     release2();
   }
+}
+function expectUnpackable(size2, compressed) {
+  const unpacked = unpackedSize(compressed);
+  if (unpacked <= LARGEST_RATIO * size2) return;
+  throw new Failure(
+    "bad-elf",
+    `The compressed sections of vmlinux unpack to ${unpacked} bytes, more than ${LARGEST_RATIO} times its size.`
+  );
 }
 async function buildFromBootImage(context2, kernel, task) {
   const stopwatch = new Stopwatch(context2.platform.clock, task);
@@ -77859,7 +78035,7 @@ function identityOf(kernel) {
 // src/jobs/make-btf/output.ts
 import { constants as constants3 } from "node:fs";
 import { access, mkdir as mkdir6, readFile as readFile5, rm as rm14 } from "node:fs/promises";
-import { join as join15 } from "node:path";
+import { join as join16 } from "node:path";
 
 // node_modules/valibot/dist/index.mjs
 var store$4;
@@ -78925,8 +79101,10 @@ var url2 = pipe2(
 );
 var source = strictObject({ url: url2, size, sha256: sha2563 });
 var kinds2 = record(pipe2(string(), regex(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
+var version = pipe2(string(), regex(/^\d+(\.\d+)+$/, "is no version"), maxLength(20));
+var dwarfTools = strictObject({ pahole: version, elfutils: exactOptional(version) });
 var pahole2 = strictObject({
-  version: pipe2(string(), regex(/^\d+(\.\d+)+$/, "is no version")),
+  version,
   flags: pipe2(
     array(pipe2(string(), regex(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
     maxLength(100)
@@ -79029,6 +79207,7 @@ var failureRecord = strictObject({
   ...identity,
   reason,
   message: line,
+  tools: exactOptional(dwarfTools),
   finishedAt: time
 });
 function recordShape(json) {
@@ -79064,9 +79243,9 @@ function parseRecord(text3, file) {
   return record2;
 }
 function packageMismatch({ uname: uname2, nvra, arch: arch3, package: { url: url3 } }) {
-  const [, version2 = "", release2 = "", built2 = ""] = /^.+-([^-]+)-([^-]+)\.([^.]+)$/.exec(nvra) ?? [];
-  const rest = uname2.startsWith(version2) ? uname2.slice(version2.length).replace(/^[-._+~^]+/, "") : "";
-  const isOfKernel = version2 !== "" && rest.startsWith(release2) && !/^[0-9A-Za-z]/.test(rest.slice(release2.length));
+  const [, version4 = "", release2 = "", built2 = ""] = /^.+-([^-]+)-([^-]+)\.([^.]+)$/.exec(nvra) ?? [];
+  const rest = uname2.startsWith(version4) ? uname2.slice(version4.length).replace(/^[-._+~^]+/, "") : "";
+  const isOfKernel = version4 !== "" && rest.startsWith(release2) && !/^[0-9A-Za-z]/.test(rest.slice(release2.length));
   if (!isOfKernel) return `its package ${printable(nvra)} is not the one of ${uname2}`;
   if (built2 !== arch3) return `its package ${printable(nvra)} is not of ${arch3}`;
   const file = decodeURIComponent(new URL(url3).pathname.split("/").at(-1) ?? "");
@@ -79076,15 +79255,15 @@ function packageMismatch({ uname: uname2, nvra, arch: arch3, package: { url: url
 
 // src/platform/replace-file.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
-import { mkdir as mkdir5, open as open5, rename as rename3, rm as rm13 } from "node:fs/promises";
-import { dirname as dirname7 } from "node:path";
+import { mkdir as mkdir5, open as open6, rename as rename3, rm as rm13 } from "node:fs/promises";
+import { dirname as dirname8 } from "node:path";
 var PARTIAL_FILE = /\.[0-9a-f]{12}\.partial$/;
 async function replaceFile(path2, content, options3 = {}) {
   const { mode = 420, sync = false } = options3;
   const partial = `${path2}.${randomBytes2(6).toString("hex")}.partial`;
-  await mkdir5(dirname7(path2), { recursive: true });
+  await mkdir5(dirname8(path2), { recursive: true });
   try {
-    const file = await open5(partial, "wx", mode);
+    const file = await open6(partial, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -79112,7 +79291,7 @@ async function finishedBefore(output, kernel, required, modules2) {
   }
   if (record2.modules?.requested.join(" ") !== modules2?.join(" ")) return void 0;
   if (!satisfies(record2, kernel, required)) return void 0;
-  const tarball = await readFile5(join15(output, tarballPath(kernel, kernel.uname))).catch(
+  const tarball = await readFile5(join16(output, tarballPath(kernel, kernel.uname))).catch(
     undefinedIfMissing2
   );
   if (!tarball) return void 0;
@@ -79130,8 +79309,8 @@ function samePackage(record2, kernel) {
 }
 function sameEncoder(record2, required) {
   if (record2.method === "embedded") return true;
-  const { version: version2, flags } = record2.pahole;
-  return version2 === required.version && flags.join(" ") === required.flags.join(" ");
+  const { version: version4, flags } = record2.pahole;
+  return version4 === required.version && flags.join(" ") === required.flags.join(" ");
 }
 function satisfies({ btf, verified: verified2 }, kernel, { minimumTypes, signature: policy }) {
   const types = Object.values(btf.kinds).reduce((sum2, count2) => sum2 + count2, 0);
@@ -79149,18 +79328,18 @@ async function openOutput(output) {
   }
 }
 async function writeBuilt(output, { record: record2, tarball }) {
-  await write(join15(output, record2.tarball.path), tarball);
+  await write(join16(output, record2.tarball.path), tarball);
   await writeRecord(output, record2);
 }
 async function writeFailed(output, record2) {
-  const tarball = join15(output, tarballPath(record2, record2.uname));
+  const tarball = join16(output, tarballPath(record2, record2.uname));
   await rm14(tarball, { force: true }).catch((error2) => {
     throw notWritable(tarball, error2);
   });
   await writeRecord(output, record2);
 }
 async function writeRecord(output, record2) {
-  await write(join15(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+  await write(join16(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
 `);
 }
 async function write(path2, content) {
@@ -79176,7 +79355,7 @@ function notWritable(path2, error2) {
 }
 async function readRecord(output, uname2) {
   const file = recordPath(uname2);
-  const text3 = await readFile5(join15(output, file), "utf8").catch(undefinedIfMissing2);
+  const text3 = await readFile5(join16(output, file), "utf8").catch(undefinedIfMissing2);
   if (text3 === void 0) return void 0;
   try {
     return parseRecord(text3, file);
@@ -79291,6 +79470,7 @@ function failureRecord2(context2, kernel, error2) {
     package: { url: context2.downloader(kernel).url, size: size2, sha256: checksum2.value },
     reason: reason2,
     message: advice2 === void 0 ? message : `${message} ${advice2}`,
+    ...reason2 === "unreadable-dwarf" ? { tools: dwarfToolsOf(context2.pahole) } : void 0,
     finishedAt: context2.platform.clock.date().toISOString()
   };
 }
@@ -80635,25 +80815,25 @@ var removeModifierStylesByClose = (activeStyles, closeCode) => {
   }
 };
 var getColorStyle = (sgrToken) => {
-  const { code, open: open7, hasArguments } = sgrToken;
+  const { code, open: open8, hasArguments } = sgrToken;
   if (code >= 30 && code <= 37 || code >= 90 && code <= 97 || code === ANSI_SGR_FOREGROUND_EXTENDED && hasArguments) {
     return {
       family: "foreground",
-      open: open7,
+      open: open8,
       close: ANSI_SGR_RESET_FOREGROUND
     };
   }
   if (code >= 40 && code <= 47 || code >= 100 && code <= 107 || code === ANSI_SGR_BACKGROUND_EXTENDED && hasArguments) {
     return {
       family: "background",
-      open: open7,
+      open: open8,
       close: ANSI_SGR_RESET_BACKGROUND
     };
   }
   if (code === ANSI_SGR_UNDERLINE_COLOR_EXTENDED && hasArguments) {
     return {
       family: "underlineColor",
-      open: open7,
+      open: open8,
       close: ANSI_SGR_RESET_UNDERLINE_COLOR
     };
   }
@@ -82973,8 +83153,8 @@ function mayCarryBtf(source2, kernel) {
   return embedded2 === void 0 || isSince(kernel.evr, embedded2.from);
 }
 function isSince(evr, from) {
-  const [version2 = "", release2 = ""] = from.split("-");
-  return compareEvr(evr, { epoch: evr.epoch, version: version2, release: release2 }) >= 0;
+  const [version4 = "", release2 = ""] = from.split("-");
+  return compareEvr(evr, { epoch: evr.epoch, version: version4, release: release2 }) >= 0;
 }
 function bytesToRead(kernel) {
   const stops = kernel.method === "embedded" && kernel.keyPaths.length > 0;
@@ -83004,8 +83184,8 @@ function selectKernels(kernels3, globs) {
   if (first2 && problems.length === globs.length) throw first2.failure;
   return { kernels: selected(globs), problems };
 }
-function versionText({ version: version2, release: release2, arch: arch3 }) {
-  return `${version2}-${release2}.${arch3}`;
+function versionText({ version: version4, release: release2, arch: arch3 }) {
+  return `${version4}-${release2}.${arch3}`;
 }
 function unameByName(source2, flavour, item) {
   const rule = source2.flavours[flavour]?.uname;
@@ -83023,7 +83203,7 @@ function versionIdOfPackage({ versionId: rule }, item) {
 function toKernel(source2, { flavour, method }, { place, folder: folder2, unames, headerOnly }, item) {
   const shape = source2.flavours[flavour];
   if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
-  const { version: version2, release: release2, arch: arch3, epoch } = item;
+  const { version: version4, release: release2, arch: arch3, epoch } = item;
   const nvra = `${item.name}-${versionText(item)}`;
   const foundUname = unames.get(item.location) ?? unameByName(source2, flavour, item);
   if (foundUname instanceof Failure) return foundUname;
@@ -83056,7 +83236,7 @@ function toKernel(source2, { flavour, method }, { place, folder: folder2, unames
     arch: names.arch,
     flavour,
     nvra,
-    evr: { epoch, version: version2, release: release2 },
+    evr: { epoch, version: version4, release: release2 },
     uname: uname2,
     size: item.size,
     checksum: item.checksum,
@@ -83171,10 +83351,10 @@ async function expandTemplate(template, tree, choice2 = EVERYTHING) {
 }
 async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
   const bound = fillIn(segment, bindings);
-  const open7 = placeholdersOf(bound);
+  const open8 = placeholdersOf(bound);
   const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
-  if (open7.length === 0) return [{ folder: below(bound), bindings }];
-  if (open7.includes("repoid")) {
+  if (open8.length === 0) return [{ folder: below(bound), bindings }];
+  if (open8.includes("repoid")) {
     const ids = await tree.repositoryIds(folder2);
     const each = ids.map(
       (repoid) => descend({ folder: folder2, bindings: { ...bindings, repoid } }, segment, tree, choice2)
@@ -83182,24 +83362,24 @@ async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
     return (await Promise.all(each)).flat();
   }
   const read2 = segmentReader(bound);
-  const looksRight = (names) => !open7.includes("release") || names.some((name) => read2(name) !== void 0);
-  const guessed = combinations(open7, choice2);
+  const looksRight = (names) => !open8.includes("release") || names.some((name) => read2(name) !== void 0);
+  const guessed = combinations(open8, choice2);
   const listed = await tree.list(folder2, looksRight, guessed.length > 0);
   const found = listed?.folders.flatMap((name) => read2(name) ?? []) ?? [];
-  for (const kind of open7)
+  for (const kind of open8)
     choice2.prepare(
       kind,
       found.flatMap((one2) => one2[kind] ?? [])
     );
-  const wanted = found.filter((one2) => open7.every((kind) => choice2.wants(kind, one2[kind] ?? "")));
+  const wanted = found.filter((one2) => open8.every((kind) => choice2.wants(kind, one2[kind] ?? "")));
   return (listed ? wanted : guessed).map((one2) => ({
     folder: below(fillIn(bound, one2)),
     bindings: { ...bindings, ...one2 }
   }));
 }
-function combinations(open7, choice2) {
+function combinations(open8, choice2) {
   let all = [{}];
-  for (const kind of open7) {
+  for (const kind of open8) {
     const values = choice2.guesses(kind);
     all = all.flatMap((one2) => values.map((value) => ({ ...one2, [kind]: value })));
   }
@@ -83532,10 +83712,10 @@ function asRepositoryPath(href, origin) {
 
 // src/rpmmd/repository.ts
 import { createHash as createHash10 } from "node:crypto";
-import { createReadStream as createReadStream3, createWriteStream as createWriteStream2 } from "node:fs";
+import { createReadStream as createReadStream4, createWriteStream as createWriteStream2 } from "node:fs";
 import { rm as rm15 } from "node:fs/promises";
 import { tmpdir as tmpdir3 } from "node:os";
-import { join as join16 } from "node:path";
+import { join as join17 } from "node:path";
 import { pipeline as pipeline4 } from "node:stream/promises";
 
 // src/rpmmd/xml.ts
@@ -83760,11 +83940,11 @@ function readText(draft, name, text3) {
   if (name === "name" || name === "arch" || name === "checksum") draft[name] = text3;
 }
 function complete(draft, origin) {
-  const { name, arch: arch3, version: version2, release: release2, base, href } = draft;
-  const words2 = [name, arch3, version2, release2];
-  const title = printable([name, version2, release2].map((word3) => word3 ?? "?").join("-"));
+  const { name, arch: arch3, version: version4, release: release2, base, href } = draft;
+  const words2 = [name, arch3, version4, release2];
+  const title = printable([name, version4, release2].map((word3) => word3 ?? "?").join("-"));
   const lacks = (what) => `${origin} lists ${title.slice(0, 300)} ${what}.`;
-  if (!name || !arch3 || !version2 || !release2) {
+  if (!name || !arch3 || !version4 || !release2) {
     return lacks("without its name, architecture, version or release");
   }
   if (words2.some((word3) => word3 !== void 0 && word3.length > LONGEST_NAME)) {
@@ -83788,7 +83968,7 @@ function complete(draft, origin) {
     name,
     arch: arch3,
     epoch: isCount2(epoch) ? epoch : 0,
-    version: version2,
+    version: version4,
     release: release2,
     checksum: checksum2,
     size: size2,
@@ -83850,12 +84030,12 @@ async function fetchPrimary({ pool, signal, programs, limit, onBytes }, { mirror
     const fetched = await fetchFile(pool, path2, options3, async (response) => {
       if (response.status !== 200) throw gone(mirror, folder2, entry);
       transfers += 1;
-      const file = join16(temporary, `primary-${transfers}`);
+      const file = join17(temporary, `primary-${transfers}`);
       await keep(response, entry, file, onBytes);
       return { file, url: response.url };
     });
     return await limit(() => {
-      const stream = createReadStream3(fetched.file);
+      const stream = createReadStream4(fetched.file);
       const xml = decompress3(stream, programs, fetched.url, openSize);
       return readPrimary(xml, (name) => names.has(name), fetched.url);
     });
@@ -86594,10 +86774,10 @@ async function readFlatRepository({ pool, signal }, query, flavourOf2, folder2, 
   if (wanted.length > MOST_HEADERS) throw tooManyHeaders(folder2, wanted.length);
   const packages = await pMap(
     wanted,
-    async ({ file, name, version: version2, release: release2, arch: arch3 }) => {
+    async ({ file, name, version: version4, release: release2, arch: arch3 }) => {
       const start2 = await readPackageStart(pool, `${folder2}/${file}`, signal);
       const { size: size2, headerChecksum: checksum2, changedAt: builtAt } = start2;
-      return { name, arch: arch3, epoch: 0, version: version2, release: release2, checksum: checksum2, size: size2, builtAt, location: file };
+      return { name, arch: arch3, epoch: 0, version: version4, release: release2, checksum: checksum2, size: size2, builtAt, location: file };
     },
     { concurrency: AT_ONCE, signal }
   );
@@ -86758,11 +86938,11 @@ function noRepository2({ source: source2, releases, arches }, roots) {
 
 // src/archive/archive.ts
 import { readdir as readdir4, readFile as readFile6 } from "node:fs/promises";
-import { join as join19 } from "node:path";
+import { join as join20 } from "node:path";
 
 // src/git/location.ts
 import { existsSync as existsSync7 } from "node:fs";
-import { join as join17, resolve as resolve2 } from "node:path";
+import { join as join18, resolve as resolve2 } from "node:path";
 import { fileURLToPath } from "node:url";
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function parseLocation(where) {
@@ -86818,8 +86998,8 @@ function local(where) {
   if (!existsSync7(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = existsSync7(join17(folder2, "HEAD")) && existsSync7(join17(folder2, "objects"));
-  if (bare || existsSync7(join17(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = existsSync7(join18(folder2, "HEAD")) && existsSync7(join18(folder2, "objects"));
+  if (bare || existsSync7(join18(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path2) {
@@ -86934,7 +87114,7 @@ function explainGitError(attempt, where, said, cause) {
 import { existsSync as existsSync8 } from "node:fs";
 import { mkdir as mkdir7, rm as rm16, writeFile as writeFile3 } from "node:fs/promises";
 import { tmpdir as tmpdir4 } from "node:os";
-import { join as join18, resolve as resolve3 } from "node:path";
+import { join as join19, resolve as resolve3 } from "node:path";
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -90528,8 +90708,8 @@ var GitRepository = class _GitRepository {
     const format = this.#format === "sha1" ? [] : [`--object-format=${this.#format}`];
     await this.#local("make a repository in", ["init", ...format]);
     if (this.#alternate !== void 0) {
-      await mkdir7(join18(this.folder, "objects/info"), { recursive: true });
-      await writeFile3(join18(this.folder, "objects/info/alternates"), `${this.#alternate}
+      await mkdir7(join19(this.folder, "objects/info"), { recursive: true });
+      await writeFile3(join19(this.folder, "objects/info/alternates"), `${this.#alternate}
 `);
     }
     await this.#local("make a repository in", ["remote", "add", REMOTE, this.name]);
@@ -90569,7 +90749,7 @@ var GitRepository = class _GitRepository {
    */
   async fetchBranches(branches, depth) {
     const specs = branches.map((branch) => `+${remoteRef(branch)}:${localRef(branch)}`);
-    const isShallow = existsSync8(join18(this.folder, "shallow"));
+    const isShallow = existsSync8(join19(this.folder, "shallow"));
     const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
     const running = this.#git.remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
     await this.#git.explained("read", this.name, running);
@@ -90703,7 +90883,7 @@ var GitRepository = class _GitRepository {
   /** The tree of a commit (or the empty one) with changes; the blobs need not be here. */
   async writeTree(base, changes) {
     this.#indexes += 1;
-    const env = { GIT_INDEX_FILE: join18(this.folder, `index-${this.#indexes}`) };
+    const env = { GIT_INDEX_FILE: join19(this.folder, `index-${this.#indexes}`) };
     const run2 = (args, input) => this.#git.explained(
       "write a tree into",
       this.folder,
@@ -90871,14 +91051,14 @@ function folderArchive(folder2) {
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        join19(entry.parentPath, entry.name).slice(folder2.length + 1),
+        join20(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path2) => {
     try {
-      return await readFile6(join19(folder2, path2));
+      return await readFile6(join20(folder2, path2));
     } catch (error2) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error2, code)))
         return void 0;
@@ -90932,6 +91112,7 @@ var failed2 = strictObject({
   state: literal("failed"),
   reason,
   message: line,
+  tools: exactOptional(dwarfTools),
   attempts: tupleWithRest([time], time),
   run
 });
@@ -90953,9 +91134,9 @@ function parseCatalog(text3, from) {
   } catch (error2) {
     throw fail(describe(error2), mend);
   }
-  const version2 = safeParse(object({ schema: number() }), json);
-  if (version2.success && version2.output.schema > CATALOG_SCHEMA) {
-    throw fail(`its schema is ${version2.output.schema}`, "Use a newer btfhub.");
+  const version4 = safeParse(object({ schema: number() }), json);
+  if (version4.success && version4.output.schema > CATALOG_SCHEMA) {
+    throw fail(`its schema is ${version4.output.schema}`, "Use a newer btfhub.");
   }
   const result = safeParse(document2, json, { abortEarly: true });
   if (!result.success) throw fail(complaint(result.issues), mend);
@@ -90994,12 +91175,13 @@ function provenanceOf(record2) {
   return record2.method === "embedded" ? { method: record2.method, bootImage: record2.bootImage } : { method: record2.method, vmlinux: record2.vmlinux, pahole: record2.pahole };
 }
 function failedEntry(record2, runUrl) {
-  const { reason: reason2, message, finishedAt } = record2;
+  const { reason: reason2, message, tools: tools2, finishedAt } = record2;
   return {
     ...identityOf3(record2),
     state: "failed",
     reason: reason2,
     message,
+    ...tools2 === void 0 ? void 0 : { tools: tools2 },
     attempts: [finishedAt],
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
@@ -91103,13 +91285,13 @@ var NO_ARCHIVE = {
   failed: /* @__PURE__ */ new Map()
 };
 function kernelState(kernel, rules) {
-  const { source: source2, archive, skipEmbedded, retryFailed, now } = rules;
+  const { source: source2, archive, skipEmbedded, retryFailed, tools: tools2, now } = rules;
   const path2 = tarballPath(kernel, kernel.uname);
   if (archive.archived.has(path2)) return "archived";
   if (archive.pending.has(path2)) return "pending";
   if (skipEmbedded && carriesBtf(source2, kernel)) return "embedded";
   const failure = archive.failed.get(path2);
-  const notDue = failure !== void 0 && !retryFailed && !mayRetry(kernel, failure, now);
+  const notDue = failure !== void 0 && !retryFailed && !mayRetry(kernel, failure, tools2, now);
   return notDue ? "failed" : "wanted";
 }
 var PERMANENT = [
@@ -91125,14 +91307,21 @@ var LONGEST_WAIT_HOURS = 30 * 24;
 function hoursAfter(attempts) {
   return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
 }
-function mayRetry(kernel, failure, now) {
+function mayRetry(kernel, failure, tools2, now) {
   if (!isSamePackage(kernel, failure)) return true;
   const untried = kernel.method === "dwarf" && kernel.bootPackage !== void 0;
   if (failure.reason === "no-vmlinux" && untried) return true;
   if (PERMANENT.includes(failure.reason)) return false;
+  if (failure.reason === "unreadable-dwarf" && failure.tools && tools2) {
+    return !sameTools(failure.tools, tools2);
+  }
   const last = Date.parse(failure.attempts.at(-1) ?? "");
   if (Number.isNaN(last)) return true;
   return now.getTime() >= last + hoursAfter(failure.attempts.length) * 36e5;
+}
+function sameTools(one2, other) {
+  const known = one2.elfutils !== void 0 && other.elfutils !== void 0;
+  return one2.pahole === other.pahole && (!known || one2.elfutils === other.elfutils);
 }
 function isSamePackage({ size: size2, checksum: checksum2 }, failure) {
   if (checksum2.algorithm === "sha256") return checksum2.value === failure.package.sha256;
@@ -91237,11 +91426,11 @@ function noPlan(origin, why) {
 
 // src/jobs/plan/make-plan.ts
 async function makePlan(platform4, request2, progress) {
-  const { query, archive, since, limits, skipEmbedded, retryFailed } = request2;
+  const { query, archive, since, limits, skipEmbedded, retryFailed, tools: tools2 } = request2;
   const state = archive ? await readArchiveState(platform4, archive, progress) : NO_ARCHIVE;
   const discovery = await findKernels(platform4, query, progress);
   const now = platform4.clock.date();
-  const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, now };
+  const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, tools: tools2, now };
   const earliest = since === void 0 ? 0 : since.getTime() / 1e3;
   const published2 = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
   const states = new Map(published2.map((kernel) => [kernel, kernelState(kernel, rules)]));
@@ -91308,17 +91497,17 @@ function toPlanProblem({ where, failure }) {
 }
 
 // src/commands/selection-options.ts
-import { join as join21 } from "node:path";
+import { join as join22 } from "node:path";
 
 // src/rpmmd/cache.ts
 import { readFile as readFile7 } from "node:fs/promises";
-import { join as join20 } from "node:path";
+import { join as join21 } from "node:path";
 var SCHEMA = 2;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, warn) {
   let writable = true;
-  const fileOf2 = (key) => join20(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
+  const fileOf2 = (key) => join21(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
     read: async (key, shape) => {
       const text3 = await readFile7(fileOf2(key), "utf8").catch(() => void 0);
@@ -92260,8 +92449,8 @@ async function toQuery(platform4, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && join21(env.HOME, ".cache");
-  return base ? join21(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && join22(env.HOME, ".cache");
+  return base ? join22(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/plan-options.ts
@@ -92306,7 +92495,7 @@ function parseSince(word3) {
 function toDate(since, now) {
   return "day" in since ? since.day : new Date(now.getTime() - since.days * 864e5);
 }
-async function toPlan(platform4, options3, progress) {
+async function toPlan(platform4, options3, progress, wished = { pahole: "auto", toolCache: void 0 }) {
   const {
     archive: where,
     allowEmpty,
@@ -92330,7 +92519,8 @@ async function toPlan(platform4, options3, progress) {
     ...since ? { since: toDate(since, platform4.clock.date()) } : {},
     limits: limit,
     skipEmbedded,
-    retryFailed
+    retryFailed,
+    tools: await expectedDwarfTools(platform4, wished)
   };
   const plan2 = await makePlan(platform4, request2, progress);
   for (const line2 of plainHttpWarnings(plan2.mirrors)) progress.warn(line2);
@@ -92343,9 +92533,9 @@ var buildPlanOptions = {
   ),
   ...planOptions
 };
-async function toBuildPlan(platform4, options3, progress) {
+async function toBuildPlan(platform4, options3, wished, progress) {
   if (options3.plan === void 0) {
-    const plan3 = await toPlan(platform4, options3, progress);
+    const plan3 = await toPlan(platform4, options3, progress, wished);
     return { plan: plan3, problems: plan3.troubles };
   }
   const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options3;
@@ -92512,7 +92702,7 @@ var build = defineCommand({
   ],
   run: async (platform4, options3) => {
     const progress = openProgress(platform4);
-    const { plan: plan2, problems } = await toBuildPlan(platform4, options3, progress);
+    const { plan: plan2, problems } = await toBuildPlan(platform4, options3, options3, progress);
     const output = resolve4(options3.output);
     const { kernels: kernels3, mirrors } = plan2;
     const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3, output) };
@@ -92527,7 +92717,7 @@ import { availableParallelism as availableParallelism3 } from "node:os";
 // src/archive/cached-reader.ts
 import { createHash as createHash11 } from "node:crypto";
 import { mkdir as mkdir8, readdir as readdir5, readFile as readFile10, rm as rm17 } from "node:fs/promises";
-import { join as join22 } from "node:path";
+import { join as join23 } from "node:path";
 
 // src/archive/reader.ts
 function archiveReader(archive, content = "kernels") {
@@ -92667,11 +92857,11 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await replaceFile(join22(folder2, name), one2.tarball);
+  if (name !== void 0) await replaceFile(join23(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await readFile10(join22(folder2, name));
+    const bytes2 = await readFile10(join23(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
@@ -92688,7 +92878,7 @@ async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
   const names = await readdir5(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => rm17(join22(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => rm17(join23(folder2, name))));
 }
 async function cacheKey(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
@@ -93631,17 +93821,17 @@ function wantedType({ types, accessors, root }, position) {
 }
 
 // src/btf/lookup/program-section.ts
-var version = (major, minor) => major * 65536 + minor * 256;
+var version2 = (major, minor) => major * 65536 + minor * 256;
 var TRACEPOINT = {
   typeKind: "TYPEDEF",
   prefix: "btf_trace_",
-  since: version(5, 5)
+  since: version2(5, 5)
 };
-var FUNCTION = { typeKind: "FUNC", prefix: "", since: version(5, 5) };
-var MODIFY_RETURN = { typeKind: "FUNC", prefix: "", since: version(5, 7) };
-var LSM = { typeKind: "FUNC", prefix: "bpf_lsm_", since: version(5, 7) };
-var LSM_CGROUP = { typeKind: "FUNC", prefix: "bpf_lsm_", since: version(6, 0) };
-var ITERATOR = { typeKind: "FUNC", prefix: "bpf_iter_", since: version(5, 8) };
+var FUNCTION = { typeKind: "FUNC", prefix: "", since: version2(5, 5) };
+var MODIFY_RETURN = { typeKind: "FUNC", prefix: "", since: version2(5, 7) };
+var LSM = { typeKind: "FUNC", prefix: "bpf_lsm_", since: version2(5, 7) };
+var LSM_CGROUP = { typeKind: "FUNC", prefix: "bpf_lsm_", since: version2(6, 0) };
+var ITERATOR = { typeKind: "FUNC", prefix: "bpf_iter_", since: version2(5, 8) };
 var BTF_SECTIONS = /* @__PURE__ */ new Map([
   ["tp_btf", TRACEPOINT],
   ["fentry", FUNCTION],
@@ -93820,11 +94010,11 @@ var WHAT = {
   btf_trace_: "tracepoint",
   "": "function"
 };
-function missingAttachTarget(kernel, section, version2) {
+function missingAttachTarget(kernel, section, version4) {
   const target = attachTargetOf(section);
   if (target.kind !== "btf") return void 0;
   const what = section.replace(/^\?/, "");
-  if (version2 !== void 0 && version2 < BigInt(target.since)) {
+  if (version4 !== void 0 && version4 < BigInt(target.since)) {
     const since = `${target.since >> 16}.${target.since >> 8 & 255}`;
     const type = what.slice(0, what.indexOf("/"));
     return {
@@ -93901,7 +94091,7 @@ function equalValues(left, right) {
       return right.kind === "data" && left.section === right.section && left.offset === right.offset;
   }
 }
-function join23(left, right) {
+function join24(left, right) {
   if (equalValues(left, right)) return left;
   const isOneFrame = left.kind === "stack" && right.kind === "stack" && left.frame === right.frame;
   return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN2;
@@ -94116,7 +94306,7 @@ var AbstractState = class _AbstractState {
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
         const theirValue = theirs.registers[register] ?? UNKNOWN2;
-        const joined2 = join23(value, theirValue);
+        const joined2 = join24(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
         this.#change(index2).registers[register] = joined2;
@@ -94125,7 +94315,7 @@ var AbstractState = class _AbstractState {
       for (const [offset, slot] of frame.stack) {
         const theirSlot = theirs.stack.get(offset);
         const theirValue = theirSlot?.size === slot.size ? theirSlot.value : UNKNOWN2;
-        const joined2 = join23(slot.value, theirValue);
+        const joined2 = join24(slot.value, theirValue);
         if (losesAddress(joined2, slot.value, theirValue)) escaped = true;
         if (theirSlot !== void 0 && equalValues(joined2, slot.value)) continue;
         if (joined2.kind === "unknown") this.#change(index2).stack.delete(offset);
@@ -94454,7 +94644,7 @@ var Analysis = class {
       callback: { address: target, helper, context: value }
     });
     if (inner.callback === void 0) return;
-    inner.callback.context = join23(inner.callback.context, value);
+    inner.callback.context = join24(inner.callback.context, value);
     state.forgetCallerSaved();
     this.#enterFrame(target, argumentsOf(inner.callback), state, inner);
     this.#next(current2);
@@ -94528,7 +94718,7 @@ function judge2(object2, kernel, uname2, cache = /* @__PURE__ */ new Map()) {
   return verdict;
 }
 function collect2(object2, kernel, uname2) {
-  const version2 = versionCode(uname2);
+  const version4 = versionCode(uname2);
   const relocated = relocate(object2, kernel);
   const ksyms = new Map(
     object2.ksyms.map((ksym) => [ksym.name, resolveKsym(object2.types, kernel, ksym)])
@@ -94540,12 +94730,12 @@ function collect2(object2, kernel, uname2) {
   });
   return {
     object: object2,
-    version: version2,
+    version: version4,
     relocated,
     ksyms,
     invalid: [...invalid, ...callsOfAbsent(object2, ksyms)],
     missing: [
-      ...missingTargets(object2, kernel, version2),
+      ...missingTargets(object2, kernel, version4),
       ...refusedKsyms(object2, ksyms),
       ...object2.structOps.flatMap(
         (map) => missingStructOps(object2.types, kernel, map).map((problem) => {
@@ -94556,9 +94746,9 @@ function collect2(object2, kernel, uname2) {
     ]
   };
 }
-function missingTargets(object2, kernel, version2) {
+function missingTargets(object2, kernel, version4) {
   return object2.code.flatMap((code) => {
-    const problem = missingAttachTarget(kernel, code.name, version2);
+    const problem = missingAttachTarget(kernel, code.name, version4);
     if (problem === void 0) return [];
     const when = isOptionalSection(code.name) ? "optional" : "always";
     return code.functions.map(
@@ -94611,7 +94801,7 @@ function missingAt(problem, name, when, lines) {
   }
   return { ...problem, function: name, when, sources: [...positions.values()] };
 }
-function cacheKey2({ relocated, ksyms, missing: missing3, version: version2, object: object2 }) {
+function cacheKey2({ relocated, ksyms, missing: missing3, version: version4, object: object2 }) {
   const answers = relocated.results.map(({ resolution, relocation }) => {
     if (resolution.status !== "value") return describeProblem(resolution.problem);
     return relocation.kind === "byte_off" ? "" : `${resolution.value.value}`;
@@ -94620,8 +94810,8 @@ function cacheKey2({ relocated, ksyms, missing: missing3, version: version2, obj
     (one2) => "problem" in one2 ? `${one2.status} ${describeProblem(one2.problem)}` : one2.status
   );
   const others = missing3.map((one2) => `${one2.function} ${describeProblem(one2)}`);
-  const release2 = usesVersion(object2) ? `${version2}` : "";
-  return [release2, `${isLazy(version2)}`, ...answers, ...symbols, ...others].join("\n");
+  const release2 = usesVersion(object2) ? `${version4}` : "";
+  return [release2, `${isLazy(version4)}`, ...answers, ...symbols, ...others].join("\n");
 }
 function describeProblem({ why, what, detail, found }) {
   return `${why} ${what} ${detail} ${found}`;
@@ -94659,25 +94849,25 @@ function decide(evidence) {
     missing: [...missing3, ...reached]
   };
 }
-function reachedIn({ object: object2, relocated, ksyms, invalid, version: version2 }, constants7) {
+function reachedIn({ object: object2, relocated, ksyms, invalid, version: version4 }, constants7) {
   const { code, results } = relocated;
   const unknown = new Set(invalid.map(({ address }) => keyOf(address)));
   for (const { address } of results.filter(isOffset)) unknown.add(keyOf(address));
   const input = {
     code,
-    read: constantReader(object2, version2, constants7),
+    read: constantReader(object2, version4, constants7),
     ksyms,
     isUnknown: (address) => unknown.has(keyOf(address))
   };
-  const programs = entryPoints(code).filter(({ isOptional }) => constants7 === "any" || !isOptional).flatMap(({ address }) => [address, ...globalFunctions(code, address, version2)]).map((address) => findReachable(input, address));
+  const programs = entryPoints(code).filter(({ isOptional }) => constants7 === "any" || !isOptional).flatMap(({ address }) => [address, ...globalFunctions(code, address, version4)]).map((address) => findReachable(input, address));
   return (address) => programs.some((isReached) => isReached(address));
 }
 var LAZY_SINCE = 0x60800n;
-function isLazy(version2) {
-  return version2 !== void 0 && version2 >= LAZY_SINCE;
+function isLazy(version4) {
+  return version4 !== void 0 && version4 >= LAZY_SINCE;
 }
-function globalFunctions(code, entry, version2) {
-  if (isLazy(version2)) return [];
+function globalFunctions(code, entry, version4) {
+  if (isLazy(version4)) return [];
   return functionsOf(code, entry).filter((address) => address !== entry && isGlobal(code, address));
 }
 function isOffset({ relocation }) {
@@ -94706,10 +94896,10 @@ function versionCode(uname2) {
   const [major = 0, minor = 0, patch2 = 0] = found.slice(1).map(Number);
   return BigInt(major * 65536 + minor * 256 + Math.min(patch2, 255));
 }
-function constantReader(object2, version2, constants7) {
+function constantReader(object2, version4, constants7) {
   const { byteOrder } = object2.types.btf;
   return (section, offset, size2) => {
-    if (section === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version2 : void 0;
+    if (section === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version4 : void 0;
     if (typeof section === "string" || constants7 === "any") return void 0;
     const bytes2 = object2.constants.get(section)?.subarray(offset, offset + size2);
     return bytes2?.length === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
@@ -94878,7 +95068,7 @@ import { readdir as readdir6, readFile as readFile11 } from "node:fs/promises";
 
 // src/jobs/fetch/image.ts
 import { lstat, readlink } from "node:fs/promises";
-import { join as join24 } from "node:path";
+import { join as join25 } from "node:path";
 var MOST_LINKS2 = 40;
 async function resolveInImage(root, path2, last = "follow") {
   if (root === "/") return path2;
@@ -94893,7 +95083,7 @@ async function resolveInImage(root, path2, last = "follow") {
       continue;
     }
     const isLast = rest.every((one2) => one2 === "");
-    const target = isLast && last === "keep" ? void 0 : await linkAt(join24(root, ...done, part));
+    const target = isLast && last === "keep" ? void 0 : await linkAt(join25(root, ...done, part));
     if (target === void 0) {
       done = [...done, part];
       continue;
@@ -94909,7 +95099,7 @@ async function resolveInImage(root, path2, last = "follow") {
     if (target.startsWith("/")) done = [];
     todo = [...target.split("/"), ...rest];
   }
-  return join24(root, ...done);
+  return join25(root, ...done);
 }
 async function linkAt(path2) {
   try {
@@ -94929,7 +95119,7 @@ function osOfUname(uname2) {
   const [, year, month] = /\.oe(\d\d)(\d\d)(?:sp\d+)?(?=[.+]|$)/.exec(uname2) ?? [];
   const versions = /\.oe1(?=[.+]|$)/.test(uname2) ? OE1[uname2.split(".", 2).join(".")] ?? [] : year !== void 0 ? [`${year}.${month}`] : [];
   const distribution2 = asDistributionId("openEuler");
-  return versions.map((version2) => ({ distribution: distribution2, versionId: asVersionId(version2) }));
+  return versions.map((version4) => ({ distribution: distribution2, versionId: asVersionId(version4) }));
 }
 
 // src/jobs/fetch/machine.ts
@@ -95040,8 +95230,8 @@ function compareUnames(one2, two2) {
   return compareEvr(toEvr(one2), toEvr(two2));
 }
 function toEvr(uname2) {
-  const [version2 = "", ...release2] = uname2.split("-");
-  return { epoch: 0, version: version2, release: release2.join("-") };
+  const [version4 = "", ...release2] = uname2.split("-");
+  return { epoch: 0, version: version4, release: release2.join("-") };
 }
 function baseOf(uname2) {
   return uname2.split("-", 1)[0] ?? uname2;
@@ -95713,14 +95903,14 @@ function more(count2) {
 import { existsSync as existsSync10 } from "node:fs";
 
 // src/download/static-server.ts
-import { createReadStream as createReadStream4 } from "node:fs";
+import { createReadStream as createReadStream5 } from "node:fs";
 import { readdir as readdir7, stat as stat2 } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join as join25, normalize } from "node:path";
+import { join as join26, normalize } from "node:path";
 async function serveFolder(root) {
   const server = createServer((request2, response) => {
     const path2 = normalize(decodeURIComponent(new URL(request2.url ?? "/", "http://h").pathname));
-    answer(join25(root, path2), path2, request2.headers, response).catch(() => {
+    answer(join26(root, path2), path2, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -95774,7 +95964,7 @@ function answerFile(file, found, asked, response) {
   });
   if (size2 === 0) response.end();
   else
-    createReadStream4(file, { start: start2, end, highWaterMark: 1024 * 1024 }).on("error", () => response.destroy()).pipe(response);
+    createReadStream5(file, { start: start2, end, highWaterMark: 1024 * 1024 }).on("error", () => response.destroy()).pipe(response);
 }
 function indexPage(path2, entries) {
   const links = entries.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
@@ -95842,7 +96032,7 @@ import { basename as basename7 } from "node:path";
 
 // src/jobs/verify.ts
 import { readdir as readdir8, readFile as readFile14, stat as stat3 } from "node:fs/promises";
-import { basename as basename6, dirname as dirname8, join as join26 } from "node:path";
+import { basename as basename6, dirname as dirname9, join as join27 } from "node:path";
 function isSound(file) {
   return "btf" in file;
 }
@@ -95885,7 +96075,7 @@ async function filesAt(path2) {
     throw new Failure("not-found", `There is no ${path2}.`, "Is the path right?");
   }
   const entries = await readdir8(path2, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join26(entry.parentPath, entry.name)).sort();
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join27(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path2}.`);
   }
@@ -95938,7 +96128,7 @@ function summarise2(btf, expectation, base) {
 }
 async function compareWithRecord(path2, uname2, sums) {
   const name = recordPath(uname2);
-  const file = join26(dirname8(path2), "..", "..", "..", name);
+  const file = join27(dirname9(path2), "..", "..", "..", name);
   let text3;
   try {
     text3 = await readFile14(file, "utf8");
@@ -96133,7 +96323,7 @@ The same for one kernel from openEuler's repository:
 
 // src/commands/fetch.ts
 import { stat as stat4, writeFile as writeFile4 } from "node:fs/promises";
-import { join as join27 } from "node:path";
+import { join as join28 } from "node:path";
 
 // src/commands/fetching.ts
 import { resolve as resolve6 } from "node:path";
@@ -96341,7 +96531,7 @@ async function write2(given, name, btf) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
-  const path2 = there?.isDirectory() ? join27(given, name) : given;
+  const path2 = there?.isDirectory() ? join28(given, name) : given;
   if (there?.isDirectory() || there?.isFile() !== false)
     await replaceFile(path2, btf, { mode: 420, sync: true });
   else await writeFile4(path2, btf);
@@ -96350,11 +96540,11 @@ async function write2(given, name, btf) {
 
 // src/commands/install.ts
 import { homedir as homedir2 } from "node:os";
-import { join as join30, resolve as resolve9 } from "node:path";
+import { join as join31, resolve as resolve9 } from "node:path";
 
 // src/jobs/install/btf-file.ts
 import { readdir as readdir9, readFile as readFile15 } from "node:fs/promises";
-import { basename as basename8, dirname as dirname9, join as join28, resolve as resolve7 } from "node:path";
+import { basename as basename8, dirname as dirname10, join as join29, resolve as resolve7 } from "node:path";
 var CLAIMED_BY = {
   raw: "its content",
   ELF: "its content",
@@ -96367,14 +96557,14 @@ async function readBtfFile(platform4, path2, minimumTypes) {
   const inside = validUname(uname2);
   const tarball = from === "tarball" ? await readFile15(path2) : void 0;
   const sums = { btf: sha256(btf), tarball: tarball && sha256(tarball) };
-  const folder2 = dirname9(resolve7(path2));
+  const folder2 = dirname10(resolve7(path2));
   const claims = [
     ...named2 === void 0 ? [] : [{ by: "its file name", unames: [named2] }],
     ...inside === void 0 ? [] : [{ by: CLAIMED_BY[from], unames: [inside] }]
   ];
   for (const above of [folder2, resolve7(folder2, "..", "..", "..")]) {
-    claims.push(...await claimsOfCatalog(join28(above, CATALOG_FILE), sums));
-    claims.push(...await claimsOfRecords(join28(above, "records"), sums));
+    claims.push(...await claimsOfCatalog(join29(above, CATALOG_FILE), sums));
+    claims.push(...await claimsOfRecords(join29(above, "records"), sums));
   }
   return { btf, claims };
 }
@@ -96408,7 +96598,7 @@ async function claimsOfRecords(folder2, sums) {
   const names = await readdir9(folder2).catch(() => []);
   const unames = [];
   for (const name of names.filter((one2) => one2.endsWith(".json"))) {
-    const text3 = await readFile15(join28(folder2, name), "utf8").catch(() => "");
+    const text3 = await readFile15(join29(folder2, name), "utf8").catch(() => "");
     const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
     if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
   }
@@ -96428,7 +96618,7 @@ function hasSum(entry, { btf, tarball }) {
 // src/jobs/install/install.ts
 import { existsSync as existsSync12 } from "node:fs";
 import { mkdir as mkdir10, readFile as readFile17, rmdir, unlink } from "node:fs/promises";
-import { dirname as dirname11, relative as relative3 } from "node:path";
+import { dirname as dirname12, relative as relative3 } from "node:path";
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -96444,7 +96634,7 @@ var ET_EXEC = 2;
 var SHT_PROGBITS2 = 1;
 var SHT_STRTAB = 3;
 var HEADER_SIZE3 = 64;
-var SECTION_SIZE2 = 64;
+var SECTION_SIZE3 = 64;
 var NAMES2 = ".shstrtab";
 function elfWithBtf(btf, arch3) {
   const order = btf[0] === 159 ? "little" : "big";
@@ -96458,7 +96648,7 @@ function writeElf(elf, sections) {
     { name: NAMES2, bytes: Buffer.from(names, "latin1"), type: SHT_STRTAB, alignment: 1 }
   ];
   const parts = [];
-  const headers = [Buffer.alloc(SECTION_SIZE2)];
+  const headers = [Buffer.alloc(SECTION_SIZE3)];
   let offset = HEADER_SIZE3;
   for (const { name, bytes: bytes2, type, alignment } of all) {
     const place = { offset, size: bytes2.length, name: names.indexOf(`${name}\0`), type, alignment };
@@ -96482,13 +96672,13 @@ function fileHeader({ machine, type, order }, table2, sections) {
   word3(1, 20);
   long(table2, 40);
   half(HEADER_SIZE3, 52);
-  half(SECTION_SIZE2, 58);
+  half(SECTION_SIZE3, 58);
   half(sections, 60);
   half(sections - 1, 62);
   return bytes2;
 }
 function sectionHeader(section, order) {
-  const bytes2 = Buffer.alloc(SECTION_SIZE2);
+  const bytes2 = Buffer.alloc(SECTION_SIZE3);
   const { word: word3, long } = writers(bytes2, order);
   word3(section.name, 0);
   word3(section.type, 4);
@@ -96508,7 +96698,7 @@ function writers(file, order) {
 
 // src/jobs/install/install-records.ts
 import { mkdir as mkdir9, readdir as readdir10, readFile as readFile16, rm as rm18 } from "node:fs/promises";
-import { dirname as dirname10, join as join29 } from "node:path";
+import { dirname as dirname11, join as join30 } from "node:path";
 var InstallRecordShape = strictObject({
   uname,
   /** As the machine sees it: absolute, without the folder that stands for its root. */
@@ -96533,9 +96723,9 @@ async function readInstallRecords(state, wanted) {
   const records = [];
   const invalid = [];
   for (const name of files) {
-    const record2 = parse5(await readFile16(join29(folder2, name), "utf8"));
+    const record2 = parse5(await readFile16(join30(folder2, name), "utf8"));
     if (record2 !== void 0) records.push(record2);
-    else invalid.push(join29(folder2, name));
+    else invalid.push(join30(folder2, name));
   }
   return { records, invalid };
 }
@@ -96548,7 +96738,7 @@ function parse5(text3) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await resolveInImage(state.root, fileOf(state.folder, record2));
-  await mkdir9(dirname10(file), { recursive: true });
+  await mkdir9(dirname11(file), { recursive: true });
   await replaceFile(file, `${JSON.stringify(record2, null, 2)}
 `, { mode: 420, sync: true });
 }
@@ -96662,9 +96852,9 @@ async function removeEmpty(folder2) {
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = dirname11(file);
+  const folder2 = dirname12(file);
   const missing3 = [];
-  for (let one2 = folder2; !existsSync12(one2); one2 = dirname11(one2)) {
+  for (let one2 = folder2; !existsSync12(one2); one2 = dirname12(one2)) {
     missing3.push(`/${relative3(root, one2)}`);
   }
   await mkdir10(folder2, { recursive: true, mode: 493 });
@@ -96736,8 +96926,8 @@ var install = defineCommand({
 function installStateOf({ env }, given) {
   const root = resolve9(given);
   if (root !== "/" || process.getuid?.() === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || join30(env.HOME || homedir2(), ".local", "state");
-  return { root, folder: join30(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || join31(env.HOME || homedir2(), ".local", "state");
+  return { root, folder: join31(base, "btfhub", "installed") };
 }
 async function readGiven(platform4, progress, path2, given, { kernel }) {
   const file = await readBtfFile(platform4, path2, given.minimumTypes ?? 0);
@@ -98027,20 +98217,20 @@ function datadogCatalog(catalog) {
   const tree = {};
   const entries = [...catalog.values()].flatMap((entry) => {
     if (entry.state === "failed") return [];
-    const [distribution2 = "", version2 = "", arch3 = ""] = entryPath(entry).split("/");
+    const [distribution2 = "", version4 = "", arch3 = ""] = entryPath(entry).split("/");
     const { uname: uname2, tarball } = entry;
-    return [{ keys: [arch3, distribution2, version2, uname2], sha256: tarball.sha256 }];
+    return [{ keys: [arch3, distribution2, version4, uname2], sha256: tarball.sha256 }];
   });
   const key = ({ keys }) => keys.join("/");
   entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
   for (const { keys, sha256: sha2564 } of entries) {
-    const [arch3, distribution2, version2, uname2] = keys;
+    const [arch3, distribution2, version4, uname2] = keys;
     tree[arch3] ??= {};
     const distributions = tree[arch3];
     distributions[distribution2] ??= {};
     const versions = distributions[distribution2];
-    versions[version2] ??= {};
-    versions[version2][uname2] = { sha256: sha2564 };
+    versions[version4] ??= {};
+    versions[version4][uname2] = { sha256: sha2564 };
   }
   return tree;
 }
@@ -98107,7 +98297,7 @@ Run: ${runUrl}
 // src/jobs/publish/validate-input.ts
 import { readdir as readdir11, readFile as readFile18, stat as stat6 } from "node:fs/promises";
 import { availableParallelism as availableParallelism4 } from "node:os";
-import { join as join31, relative as relative4 } from "node:path";
+import { join as join32, relative as relative4 } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 var OF_THE_MACHINE = [
   "no-space",
@@ -98137,7 +98327,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await readFile18(join31(folder2, record2.tarball.path));
+        const tarball = await readFile18(join32(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -98146,7 +98336,7 @@ async function validateInput(platform4, progress, request2) {
         platform4.interrupted.throwIfAborted();
         if (error2 instanceof Failure && OF_THE_MACHINE.includes(error2.reason)) throw error2;
         task.end("refused", describe(error2));
-        problems.push(`${join31(folder2, record2.tarball.path)}: ${describe(error2)}`);
+        problems.push(`${join32(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
@@ -98184,10 +98374,10 @@ async function readFolder2(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST2.record);
-      const record2 = parseRecord(await readFile18(join31(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await readFile18(join32(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
-      problems.push(`${join31(folder2, printable(file))}: ${describe(error2)}`);
+      problems.push(`${join32(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -98195,13 +98385,13 @@ async function readFolder2(folder2, problems) {
     const { path: path2 } = record2.tarball;
     expected.add(path2);
     if (!files.has(path2))
-      problems.push(`${join31(folder2, path2)}: it has a record, and is not there.`);
+      problems.push(`${join32(folder2, path2)}: it has a record, and is not there.`);
     else await checkSize(folder2, path2, LARGEST2.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${join31(folder2, printable(file))}: ${why}`);
+    problems.push(`${join32(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
@@ -98212,29 +98402,29 @@ async function regularFiles(folder2, problems) {
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path2 = relative4(folder2, join31(entry.parentPath, entry.name));
+    const path2 = relative4(folder2, join32(entry.parentPath, entry.name));
     if (PARTIAL_FILE.test(entry.name)) continue;
     if (entry.isFile()) files.add(path2);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${join31(folder2, printable(path2))}: it is ${kind}.`);
+      problems.push(`${join32(folder2, printable(path2))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await stat6(join31(folder2, file));
-  if (size2 > most) throw new Error(`${join31(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await stat6(join32(folder2, file));
+  if (size2 > most) throw new Error(`${join32(folder2, file)}: ${size2} bytes are too many.`);
 }
 function checkContent(found, content, problems) {
   for (const { folder: folder2, record: record2 } of found) {
     if (isFailureRecord(record2)) continue;
     const { path: path2 } = record2.tarball;
     if (content === "modules" && record2.modules === void 0) {
-      problems.push(`${join31(folder2, path2)}: its record names no modules, and --modules is given.`);
+      problems.push(`${join32(folder2, path2)}: its record names no modules, and --modules is given.`);
     }
     if (content === "kernels" && record2.modules !== void 0) {
-      problems.push(`${join31(folder2, path2)}: it holds modules, and --modules is not given.`);
+      problems.push(`${join32(folder2, path2)}: it holds modules, and --modules is not given.`);
     }
   }
 }
@@ -98746,7 +98936,7 @@ import os6 from "os";
 
 // node_modules/@actions/io/lib/io-util.js
 import * as fs4 from "fs";
-var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open6, readdir: readdir12, rename: rename4, rm: rm19, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open7, readdir: readdir12, rename: rename4, rm: rm19, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 
@@ -99080,19 +99270,19 @@ function chooseForge(platform4, location, credential, given) {
 
 // src/toolchain/cache-key.ts
 import { readFile as readFile20 } from "node:fs/promises";
-import { dirname as dirname12 } from "node:path";
+import { dirname as dirname13 } from "node:path";
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
     const fitting = RECIPES.filter((recipe) => recipe.tool === tool);
     const wish = request2[tool].replace(/^v/, "");
-    const found = wish === "auto" ? fitting[0] : fitting.find(({ version: version2 }) => version2 === wish);
+    const found = wish === "auto" ? fitting[0] : fitting.find(({ version: version4 }) => version4 === wish);
     return found ? [found] : [];
   });
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
-    folders: recipes.map((recipe) => dirname12(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => dirname13(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
@@ -99150,9 +99340,9 @@ function document3({ pahole: pahole3, xz }, cache) {
   };
 }
 function table(tools2) {
-  const rows = Object.entries(tools2).map(([name, { version: version2, origin, path: path2 }]) => [
+  const rows = Object.entries(tools2).map(([name, { version: version4, origin, path: path2 }]) => [
     name,
-    version2,
+    version4,
     origin,
     path2
   ]);
@@ -99482,7 +99672,7 @@ import { basename as basename10 } from "node:path";
 
 // src/jobs/tailor/output.ts
 import { link as link2, mkdir as mkdir12, readdir as readdir13 } from "node:fs/promises";
-import { dirname as dirname13, join as join32 } from "node:path";
+import { dirname as dirname14, join as join33 } from "node:path";
 
 // node_modules/fflate/esm/index.mjs
 import { createRequire as createRequire2 } from "module";
@@ -100079,8 +100269,8 @@ async function writeFolder(folder2, files) {
   for (const group of groupEqual(files)) {
     let first2;
     for (const { path: path2, content } of group) {
-      const target = join32(folder2, path2);
-      await mkdir12(dirname13(target), { recursive: true });
+      const target = join33(folder2, path2);
+      await mkdir12(dirname14(target), { recursive: true });
       if (first2 === void 0) await replaceFile(target, content, { mode: 420, sync: true });
       else await link2(first2, target);
       first2 ??= target;
@@ -100091,7 +100281,7 @@ async function writeFolder(folder2, files) {
 // src/jobs/tailor/tailor.ts
 import { rm as rm21, writeFile as writeFile7 } from "node:fs/promises";
 import { tmpdir as tmpdir5 } from "node:os";
-import { join as join34 } from "node:path";
+import { join as join35 } from "node:path";
 
 // src/btf/core/combine.ts
 var [MACHINE2, RELOCATABLE] = [247, 1];
@@ -100219,10 +100409,10 @@ function writeExt(questions, strings, order) {
 
 // src/jobs/tailor/min-core-btf.ts
 import { readFile as readFile21, rm as rm20, writeFile as writeFile6 } from "node:fs/promises";
-import { join as join33 } from "node:path";
+import { join as join34 } from "node:path";
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [join33(folder2, `${name}.btf`), join33(folder2, `${name}.min.btf`)];
+  const [whole, least] = [join34(folder2, `${name}.btf`), join34(folder2, `${name}.min.btf`)];
   try {
     await writeFile6(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
@@ -100286,7 +100476,7 @@ async function tailor(platform4, progress, reader, request2) {
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
   const folder2 = await makeTemporaryFolder(tmpdir5(), "tailor");
-  const object2 = join34(folder2, "combined.bpf.o");
+  const object2 = join35(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform4, kernel, tarball, reader.name);
@@ -100491,7 +100681,7 @@ var HEADERS_TIMEOUT = 6e4;
 var BODY_TIMEOUT = 3e5;
 var REDIRECTS2 = 5;
 var PROJECT = "https://github.com/openeuler/btfhub-action";
-function undiciHttp(env, { version: version2 = "development", ca } = {}) {
+function undiciHttp(env, { version: version4 = "development", ca } = {}) {
   const setting = (name) => env[name] ?? env[name.toUpperCase()];
   const strict = { rejectUnauthorized: true, ...ca === void 0 ? {} : { ca } };
   const common = {
@@ -100523,7 +100713,7 @@ function undiciHttp(env, { version: version2 = "development", ca } = {}) {
   const followingTls = direct.compose(refusePlainHttp, redirect);
   const identity2 = {
     "accept-encoding": "identity",
-    "user-agent": `btfhub/${version2} (+${PROJECT})`
+    "user-agent": `btfhub/${version4} (+${PROJECT})`
   };
   const dispatcherFor = ({ url: url3, redirect: redirect2 }) => {
     if (redirect2 === "manual") return direct;
@@ -100604,7 +100794,7 @@ var systemClock = {
 // src/platform/programs.ts
 import { spawn } from "node:child_process";
 import { accessSync, closeSync as closeSync4, constants as constants6, openSync as openSync4, rmSync as rmSync2, statSync } from "node:fs";
-import { delimiter, isAbsolute as isAbsolute2, join as join35 } from "node:path";
+import { delimiter, isAbsolute as isAbsolute2, join as join36 } from "node:path";
 var STREAMS = { input: "pipe", output: "pipe" };
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
@@ -100663,7 +100853,7 @@ function systemPrograms(env, packages = PACKAGES) {
       };
       try {
         for (const index2 of later.keys()) {
-          pipes.push(await openPipe(join35(folder2, `pipe-${index2}`), begin));
+          pipes.push(await openPipe(join36(folder2, `pipe-${index2}`), begin));
         }
         for (const [index2, invocation2] of invocations.entries()) {
           const input = pipes[index2 - 1]?.reader ?? "pipe";
@@ -100690,7 +100880,7 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       const folders = isAbsolute2(program3) ? [""] : (env.PATH ?? "").split(delimiter);
-      return folders.map((folder2) => join35(folder2, program3)).find(isExecutable);
+      return folders.map((folder2) => join36(folder2, program3)).find(isExecutable);
     }
   };
 }

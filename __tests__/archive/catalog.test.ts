@@ -84,6 +84,14 @@ describe('the catalog', () => {
     expect(parseCatalog(serialiseCatalog(catalog), 'here')).toEqual(catalog);
   });
 
+  test('keeps what could not read the DWARF of a kernel', () => {
+    const tools = { pahole: '1.31', elfutils: '0.190' };
+    const record = failureRecord(B, { reason: 'unreadable-dwarf', tools });
+    expect(parseRecord(JSON.stringify(record), `records/${B}.json`)).toEqual(record);
+    const kept = parseCatalog(serialiseCatalog(catalogOf(failedEntry(record))), 'here');
+    expect([...kept.values()]).toEqual([expect.objectContaining({ tools })]);
+  });
+
   test('is text in which one kernel more is lines more, and no other line changes', () => {
     const before = serialiseCatalog(catalogOf(built(A), built('6.6.0-9.x86_64'))).split('\n');
     const after = serialiseCatalog(

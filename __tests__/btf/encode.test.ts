@@ -35,6 +35,61 @@ test('what has no DWARF is no-dwarf, and pahole does not even start', async () =
   ).rejects.toMatchObject({ reason: 'no-dwarf' });
 });
 
+test('what dwz moved into another file is unreadable-dwarf that names the file, and pahole does not start', async () => {
+  const [one, two] = [1, 2].map((number) => {
+    const path = join(folder, `dwz-${number}`);
+    const main = compile(folder, `int main(void) { return ${number}; }`);
+    execFileSync('gcc', ['-g', '-o', path, object, main]);
+    return path;
+  }) as [string, string];
+  const args = ['-m', join(folder, 'common'), '-M', '/usr/lib/debug/.dwz/kernel-1', one, two];
+  execFileSync('dwz', args, { stdio: 'pipe' });
+  const request = { vmlinux: one, base: undefined, output: join(folder, 'none') };
+  await expect(encodeBtf(programs, script('exit 9'), request)).rejects.toMatchObject({
+    reason: 'unreadable-dwarf',
+    message: expect.stringMatching(/\/usr\/lib\/debug\/\.dwz\/kernel-1 \(build ID [0-9a-f]{40}\)/),
+    advice: expect.stringContaining('--method embedded'),
+  });
+});
+
+test('what dwz made within one file is unreadable-dwarf, although pahole ends well', async () => {
+  const path = join(folder, 'dwz-alone');
+  const twin = compile(
+    folder,
+    EVERY_KIND.replaceAll('function', 'other').replaceAll('counter', 'n'),
+  );
+  const main = compile(folder, 'int main(void) { return 0; }');
+  execFileSync('gcc', ['-g', '-o', path, object, twin, main]);
+  execFileSync('dwz', [path], { stdio: 'pipe' });
+  const request = { vmlinux: path, base: undefined, output: join(folder, 'alone.btf') };
+  await expect(encodeBtf(programs, pahole, request)).rejects.toMatchObject({
+    reason: 'unreadable-dwarf',
+    message: expect.stringContaining('compressed by dwz'),
+    advice: expect.stringContaining('--method embedded'),
+  });
+});
+
+test('zstd that libelf cannot unpack is unreadable-dwarf that names what to install', async () => {
+  const path = join(folder, 'zstd.o');
+  execFileSync('objcopy', ['--compress-debug-sections=zstd', object, path]);
+  const request = { vmlinux: path, base: undefined, output: join(folder, 'zstd.btf') };
+  await expect(encodeBtf(programs, script('exit 0'), request)).rejects.toMatchObject({
+    reason: 'unreadable-dwarf',
+    advice: expect.stringContaining('elfutils (libdw and libelf) 0.189'),
+  });
+});
+
+test('zlib in any form is read by pahole itself', async () => {
+  const plain = join(folder, 'plain.btf');
+  await encodeBtf(programs, pahole, { vmlinux: object, base: undefined, output: plain });
+  for (const form of ['zlib', 'zlib-gnu']) {
+    const [path, output] = [join(folder, `${form}.o`), join(folder, `${form}.btf`)];
+    execFileSync('objcopy', [`--compress-debug-sections=${form}`, object, path]);
+    await encodeBtf(programs, pahole, { vmlinux: path, base: undefined, output });
+    expect(readFileSync(output)).toEqual(readFileSync(plain));
+  }
+});
+
 test.each([
   ['echo "bad things" >&2; exit 1', 'pahole-failed', /ended with 1 .* It said: bad things/],
   ['kill -9 $$', 'out-of-memory', /killed/],

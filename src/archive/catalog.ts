@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { describe, Failure } from '../failure.ts';
 import type { Oid } from '../git/repository.ts';
 import { asBranch, type Uname } from '../names.ts';
+import type { DwarfTools } from '../toolchain/dwarf-tools.ts';
 import { type ArchiveFolder, tarballPath } from './layout.ts';
 import type {
   DwarfRecord,
@@ -64,6 +65,8 @@ export interface FailedEntry extends KernelIdentity {
   readonly state: 'failed';
   readonly reason: FailureRecord['reason'];
   readonly message: string;
+  /** With which the last attempt could not read the debug information. */
+  readonly tools?: DwarfTools;
   /** When this very package was tried, the last time last: ISO 8601, UTC. */
   readonly attempts: readonly [string, ...string[]];
   readonly run?: string;
@@ -100,6 +103,7 @@ const failed = v.strictObject({
   state: v.literal('failed'),
   reason: shape.reason,
   message: shape.line,
+  tools: v.exactOptional(shape.dwarfTools),
   attempts: v.tupleWithRest([shape.time], shape.time),
   run,
 });
@@ -183,12 +187,13 @@ function provenanceOf(record: KernelRecord): Provenance {
 
 /** The entry of a kernel that failed for the first time. */
 export function failedEntry(record: FailureRecord, runUrl?: string): FailedEntry {
-  const { reason, message, finishedAt } = record;
+  const { reason, message, tools, finishedAt } = record;
   return {
     ...identityOf(record),
     state: 'failed',
     reason,
     message,
+    ...(tools === undefined ? undefined : { tools }),
     attempts: [finishedAt],
     ...(runUrl === undefined ? {} : { run: runUrl }),
   };

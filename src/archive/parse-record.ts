@@ -34,6 +34,7 @@ const failureRecord = v.strictObject({
   ...shape.identity,
   reason: shape.reason,
   message: shape.line,
+  tools: v.exactOptional(shape.dwarfTools),
   finishedAt: shape.time,
 });
 

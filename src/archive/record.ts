@@ -1,5 +1,6 @@
 import type { Reason } from '../failure.ts';
 import type { Arch, DistributionId, Release, Uname, VersionId } from '../names.ts';
+import type { DwarfTools } from '../toolchain/dwarf-tools.ts';
 
 /** Version of the record's shape; raised when a reader of the old shape would be misled. */
 export const RECORD_SCHEMA = 1;
@@ -155,6 +156,8 @@ export interface FailureRecord {
   readonly reason: Reason;
   /** What happened, in whole sentences. */
   readonly message: string;
+  /** Only of `unreadable-dwarf`: another version of these may read the debug information. */
+  readonly tools?: DwarfTools;
   /** ISO 8601, UTC. */
   readonly finishedAt: string;
 }

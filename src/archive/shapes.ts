@@ -73,8 +73,13 @@ export const source = v.strictObject({ url, size, sha256 });
 
 export const kinds = v.record(v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
 
+const version = v.pipe(v.string(), v.regex(/^\d+(\.\d+)+$/, 'is no version'), v.maxLength(20));
+
+/** What could not read the DWARF of a kernel that failed. */
+export const dwarfTools = v.strictObject({ pahole: version, elfutils: v.exactOptional(version) });
+
 export const pahole = v.strictObject({
-  version: v.pipe(v.string(), v.regex(/^\d+(\.\d+)+$/, 'is no version')),
+  version,
   flags: v.pipe(
     v.array(v.pipe(v.string(), v.regex(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, 'is no argument'))),
     v.maxLength(100),

@@ -162,21 +162,101 @@ export async function debugInfoOf(source: ByteSource<Uint8Array>): Promise<Debug
   return { size, compressed: true };
 }
 
-/** What a reader of the DWARF must know: zstd, or dwz's supplementary files. */
-export type DwarfForm = 'zstd' | 'dwz' | 'plain';
-
 /** ELFCOMPRESS_ZSTD of the ELF specification. */
 const COMPRESSED_BY_ZSTD = 2;
+const COMPRESSION_HEADER_SIZE = 24;
 
-export async function dwarfFormOf(source: ByteSource<Uint8Array>): Promise<DwarfForm> {
+/** A section that is compressed with zstd. */
+export interface ZstdSection {
+  readonly index: number;
+  readonly name: string;
+  /** Where the compressed bytes are in the file. */
+  readonly offset: number;
+  readonly packedSize: number;
+  /** Bytes, once it is unpacked. */
+  readonly size: number;
+  /** Its alignment, once it is unpacked. */
+  readonly alignment: number;
+}
+
+/** The sections that are compressed with zstd (Elf64_Chdr). Throws `bad-elf`. */
+export async function zstdSectionsOf(source: ByteSource<Uint8Array>): Promise<ZstdSection[]> {
   const elf = await readElf(source);
-  const section = findDwarf(elf);
-  if (section && (section.flags & SHF_COMPRESSED) !== 0) {
-    const header = await source.read(section.offset, Math.min(section.size, 4));
-    const type = header.length === 4 ? fieldsOf(header, elf.byteOrder).u32(0) : 0;
-    if (type === COMPRESSED_BY_ZSTD) return 'zstd';
+  const found: ZstdSection[] = [];
+  for (const { index, name, type, flags, offset, size } of elf.sections) {
+    if ((flags & SHF_COMPRESSED) === 0 || type === SHT_NOBITS) continue;
+    if (size < COMPRESSION_HEADER_SIZE) {
+      throw new Failure('bad-elf', `${source.name} has broken compressed sections.`);
+    }
+    const header = fieldsOf(await source.read(offset, COMPRESSION_HEADER_SIZE), elf.byteOrder);
+    if (header.u32(0) !== COMPRESSED_BY_ZSTD) continue;
+    found.push({
+      index,
+      name,
+      offset: offset + COMPRESSION_HEADER_SIZE,
+      packedSize: size - COMPRESSION_HEADER_SIZE,
+      size: header.u64(8),
+      alignment: header.u64(16),
+    });
   }
-  return findSection(elf, '.gnu_debugaltlink') ? 'dwz' : 'plain';
+  return found;
+}
+
+/** The file that holds the rest of the DWARF, as dwz names it. */
+export interface Supplement {
+  /** `../../../../.dwz/kernel-5.10.0-60.x86_64` */
+  readonly path: string;
+  /** Lower-case hex. */
+  readonly buildId: string;
+}
+
+/** What `.gnu_debugaltlink` names: a path, and behind its zero byte a build ID. Undefined where the DWARF is complete. */
+export async function supplementOf(
+  source: ByteSource<Uint8Array>,
+): Promise<Supplement | undefined> {
+  const section = findSection(await readElf(source), '.gnu_debugaltlink');
+  if (section === undefined) return undefined;
+  const bytes = await readSectionBytes(source, section, 64 * 1024);
+  const end = bytes.indexOf(0);
+  if (end < 0) throw new Failure('bad-elf', `${source.name} has a broken .gnu_debugaltlink.`);
+  const buildId = Array.from(bytes.subarray(end + 1), (byte) => byte.toString(16).padStart(2, '0'));
+  return { path: latin1(bytes.subarray(0, end)), buildId: buildId.join('') };
+}
+
+const DW_TAG_PARTIAL_UNIT = 0x3c;
+const DW_FORM_IMPLICIT_CONST = 0x21;
+/** A kernel has 5 MB of it. */
+const LARGEST_ABBREVIATIONS = 256 * 1024 * 1024;
+
+/**
+ * Whether the DWARF has units that others import, which only dwz makes: `.debug_abbrev` declares each tag that is used
+ * (DWARF 5, 7.5.3). A section that is compressed is not searched.
+ */
+export async function hasPartialUnits(source: ByteSource<Uint8Array>): Promise<boolean> {
+  const section = findSection(await readElf(source), '.debug_abbrev');
+  if (section === undefined || (section.flags & SHF_COMPRESSED) !== 0) return false;
+  const bytes = await readSectionBytes(source, section, LARGEST_ABBREVIATIONS);
+  let at = 0;
+  const number = () => {
+    let value = 0;
+    for (let shift = 0; at < bytes.length; shift += 7) {
+      const byte = bytes[at++] ?? 0;
+      if (shift < 28) value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    return value;
+  };
+  while (at < bytes.length) {
+    if (number() === 0) continue;
+    if (number() === DW_TAG_PARTIAL_UNIT) return true;
+    at += 1;
+    for (let more = true; more && at < bytes.length; ) {
+      const [name, form] = [number(), number()];
+      if (form === DW_FORM_IMPLICIT_CONST) number();
+      more = name !== 0 || form !== 0;
+    }
+  }
+  return false;
 }
 
 function readSection(fields: Fields, index: number) {

@@ -2,7 +2,14 @@ import { stat } from 'node:fs/promises';
 import { Failure, isSystemError } from '../failure.ts';
 import { printable } from '../names.ts';
 import type { Programs } from '../platform/programs.ts';
-import { type DwarfForm, dwarfFormOf, hasDwarf, readElf } from './elf.ts';
+import {
+  hasDwarf,
+  hasPartialUnits,
+  readElf,
+  type Supplement,
+  supplementOf,
+  zstdSectionsOf,
+} from './elf.ts';
 import { withFile } from './file.ts';
 
 /** A pahole and how it is called: what toolchain/ hands over. */
@@ -37,6 +44,8 @@ export async function encodeBtf(
   const ofBase = base === undefined ? [] : ['--btf_base', base];
   const elf = await withFile(vmlinux, readElf);
   if (!hasDwarf(elf)) throw noDwarf(vmlinux);
+  const supplement = await withFile(vmlinux, supplementOf);
+  if (supplement !== undefined) throw incompleteDwarf(vmlinux, supplement);
   if ((await sizeOf(output)) !== undefined) {
     throw new Failure('internal', `${output} is there already, and pahole needs a fresh file.`);
   }
@@ -51,6 +60,7 @@ export async function encodeBtf(
   if (status !== 0) throw await refused(vmlinux, status ?? ending.signal, said);
   const size = await sizeOf(output);
   if (size === undefined || size === 0) {
+    if (await isUnreadable(vmlinux, said)) throw await unreadableDwarf(vmlinux, said);
     throw new Failure('pahole-failed', `pahole ended well and wrote no BTF.${said}`);
   }
   return { size };
@@ -64,18 +74,42 @@ function noDwarf(vmlinux: string): Failure {
   );
 }
 
-function unreadableDwarf(vmlinux: string, form: DwarfForm, said: string): Failure {
-  const [what, advice] = {
-    zstd: [
-      'is compressed with zstd',
-      'Install elfutils (libdw, libelf) 0.189 or newer with zstd, and a pahole that uses it: with --pahole 1.31 one is built.',
-    ],
-    dwz: [
-      'refers to a supplementary file of dwz, which is not in this package',
-      'Install the package with the supplementary file (/usr/lib/debug/.dwz), or use a newer pahole.',
-    ],
-    plain: ['is in a form that it does not know', 'Use a newer pahole: --pahole 1.31.'],
-  }[form] as [string, string];
+const USE_BOOT_IMAGE =
+  'Take the BTF out of the boot image with --method embedded; the kernel is tried again when pahole or elfutils changes.';
+
+/** pahole would leave out what is in the other file, or write nothing: none up to 1.31 reads it. */
+function incompleteDwarf(vmlinux: string, { path, buildId }: Supplement): Failure {
+  return new Failure(
+    'unreadable-dwarf',
+    `dwz moved a part of the debug information of ${vmlinux} into ${printable(path)} (build ID ${buildId}), and no pahole up to 1.31 reads such files.`,
+    USE_BOOT_IMAGE,
+  );
+}
+
+/** After `hasDwarf`: pahole ends well without output, or says that there is no DWARF, when it cannot read what there is. */
+async function isUnreadable(vmlinux: string, said: string): Promise<boolean> {
+  if (/error decoding cu|no debug(ging)? info|file has no \w+ type information/i.test(said)) {
+    return true;
+  }
+  if (/DWARF.*not found/i.test(said)) return true;
+  if (await withFile(vmlinux, hasPartialUnits)) return true;
+  return (await withFile(vmlinux, zstdSectionsOf)).length > 0;
+}
+
+async function unreadableDwarf(vmlinux: string, said: string): Promise<Failure> {
+  const isZstd = (await withFile(vmlinux, zstdSectionsOf)).length > 0;
+  const isDwz = await withFile(vmlinux, hasPartialUnits);
+  const [what, advice] = isZstd
+    ? [
+        'is compressed with zstd',
+        'Install elfutils (libdw and libelf) 0.189 or newer with zstd, and build pahole with it.',
+      ]
+    : isDwz
+      ? ['was compressed by dwz, and no pahole up to 1.31 reads that', USE_BOOT_IMAGE]
+      : [
+          'is in a form that it does not know',
+          'Install a newer elfutils (libdw and libelf), or use a newer pahole: --pahole 1.31.',
+        ];
   return new Failure(
     'unreadable-dwarf',
     `This pahole cannot read the debug information of ${vmlinux}, which ${what}.${said}`,
@@ -91,15 +125,11 @@ function killed(): Failure {
   );
 }
 
-/** After `hasDwarf`: when pahole says that there is no DWARF, it cannot read what there is. */
 async function refused(
   vmlinux: string,
   status: number | string | null,
   said: string,
 ): Promise<Failure> {
-  if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
-    return unreadableDwarf(vmlinux, await withFile(vmlinux, dwarfFormOf), said);
-  }
   // pahole does not ask why a write came short; a mapped file on a full disk ends it with SIGBUS.
   if (status === 'SIGBUS' || /No space left on device|Could only write \d+ bytes/.test(said)) {
     return new Failure('no-space', `pahole could not write its output.${said}`, 'Free some space.');
@@ -107,6 +137,7 @@ async function refused(
   if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
     return new Failure('out-of-memory', `pahole ran out of memory.${said}`);
   }
+  if (await isUnreadable(vmlinux, said)) return unreadableDwarf(vmlinux, said);
   return new Failure('pahole-failed', `pahole ended with ${status} on ${vmlinux}.${said}`);
 }
 

@@ -102,7 +102,7 @@ export const build = defineCommand({
   ],
   run: async (platform, options) => {
     const progress = openProgress(platform);
-    const { plan, problems } = await toBuildPlan(platform, options, progress);
+    const { plan, problems } = await toBuildPlan(platform, options, options, progress);
     const output = resolve(options.output);
     const { kernels, mirrors } = plan;
     const request = { kernels, output, mirrors, ...toBuildRequest(options, output) };

@@ -14,6 +14,7 @@ import { asBranch } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { METHOD_CHOICES } from '../sources/kernels.ts';
+import { expectedDwarfTools, type WishedPahole } from '../toolchain/dwarf-tools.ts';
 import { choice, flag, list, type OptionSpec, text, type Values } from './command.ts';
 import { selectionOptions, toQuery } from './selection-options.ts';
 
@@ -67,11 +68,15 @@ function toDate(since: Since, now: Date): Date {
   return 'day' in since ? since.day : new Date(now.getTime() - since.days * 86_400_000);
 }
 
-/** Makes the plan that the options describe. */
+/**
+ * Makes the plan that the options describe.
+ * @param wished which pahole the build uses
+ */
 export async function toPlan(
   platform: Platform,
   options: Values<typeof planOptions>,
   progress: Progress,
+  wished: WishedPahole = { pahole: 'auto', toolCache: undefined },
 ): Promise<Plan> {
   const {
     archive: where,
@@ -100,6 +105,7 @@ export async function toPlan(
     limits: limit,
     skipEmbedded,
     retryFailed,
+    tools: await expectedDwarfTools(platform, wished),
   };
   const plan = await makePlan(platform, request, progress);
   for (const line of plainHttpWarnings(plan.mirrors)) progress.warn(line);
@@ -119,10 +125,11 @@ export const buildPlanOptions = {
 export async function toBuildPlan(
   platform: Platform,
   options: Values<typeof buildPlanOptions>,
+  wished: WishedPahole,
   progress: Progress,
 ): Promise<{ readonly plan: BuildPlan; readonly problems: readonly PlanProblem[] }> {
   if (options.plan === undefined) {
-    const plan = await toPlan(platform, options, progress);
+    const plan = await toPlan(platform, options, progress, wished);
     return { plan, problems: plan.troubles };
   }
   const { release, arch, flavour, kernel, mirror, limit } = options;

@@ -21,6 +21,7 @@ const setting = makeSetting();
 const [GOOD, NO_VMLINUX, NO_DWARF, NOT_ELF, CORRUPT, MISMATCH, CUT, GONE, TOO_SMALL] = [
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9],
 ] as const;
+const [ZSTD, DWZ, ZSTD_BOMB] = [10, 11, 12] as const;
 
 const vmlinux = demoVmlinux();
 const scratch = setting.fresh('scratch');
@@ -29,6 +30,26 @@ function stripped(): Buffer {
   const file = join(scratch, 'vmlinux');
   writeFileSync(file, vmlinux);
   execFileSync('objcopy', ['--strip-debug', file]);
+  return readFileSync(file);
+}
+
+/** The same kernel with zstd-compressed DWARF; of a bomb, a section says that it is huge. */
+function zstdCompressed(says?: bigint): Buffer {
+  const file = join(scratch, 'zstd');
+  writeFileSync(file, vmlinux);
+  execFileSync('objcopy', ['--compress-debug-sections=zstd', file]);
+  const bytes = readFileSync(file);
+  const magic = bytes.indexOf(Buffer.from('28b52ffd', 'hex'));
+  if (says !== undefined) bytes.writeBigUInt64LE(says, magic - 16);
+  return bytes;
+}
+
+/** What dwz would leave of it: a part of the DWARF in another file. */
+function dwzCompressed(): Buffer {
+  const [file, link] = [join(scratch, 'dwz'), join(scratch, 'link')];
+  writeFileSync(file, vmlinux);
+  writeFileSync(link, Buffer.concat([Buffer.from('/usr/lib/debug/.dwz/k\0'), Buffer.alloc(20, 7)]));
+  execFileSync('objcopy', ['--add-section', `.gnu_debugaltlink=${link}`, file]);
   return readFileSync(file);
 }
 
@@ -60,6 +81,9 @@ const root = makeMirror(
     { uname: unameOf(CUT), vmlinux },
     { uname: unameOf(GONE), vmlinux },
     { uname: unameOf(TOO_SMALL), vmlinux: tinyKernel() },
+    { uname: unameOf(ZSTD), vmlinux: zstdCompressed() },
+    { uname: unameOf(DWZ), vmlinux: dwzCompressed() },
+    { uname: unameOf(ZSTD_BOMB), vmlinux: zstdCompressed(4_000_000_000n) },
   ],
   // Before the repository is described: what the metadata promises is this very damage.
   (packages) => flip(join(packages, rpmOf(CORRUPT)), 2000),
@@ -84,11 +108,29 @@ function failureOf(number: number): FailureRecord | undefined {
   return result?.state === 'failed' ? result.record : undefined;
 }
 
-test('the one good kernel is built among all that fail, in the order of the versions', () => {
+test('the good kernels are built among all that fail, in the order of the versions', () => {
   expect(results.map(({ record }) => record.uname)).toEqual(kernels.map(({ uname }) => uname));
   expect(
     results.filter(({ state }) => state === 'built').map(({ record }) => record.uname),
-  ).toEqual([unameOf(GOOD)]);
+  ).toEqual([unameOf(GOOD), unameOf(ZSTD)]);
+});
+
+test('DWARF that is compressed with zstd gives the same BTF', () => {
+  const btf = [GOOD, ZSTD].map((number) => {
+    const result = results.find(({ record }) => record.uname === unameOf(number));
+    return result?.state === 'built' ? result.record.btf.sha256 : undefined;
+  });
+  expect(btf[0]).toMatch(/^[0-9a-f]{64}$/);
+  expect(btf[1]).toBe(btf[0]);
+});
+
+test('the record of DWARF that cannot be read says which pahole and elfutils could not', () => {
+  const version = execFileSync('pahole', ['--version'], { encoding: 'utf8' }).trim().slice(1);
+  expect(failureOf(DWZ)?.tools).toEqual({
+    pahole: version,
+    elfutils: expect.stringMatching(/^0\.\d{3}$/),
+  });
+  expect(failureOf(NO_DWARF)).not.toHaveProperty('tools');
 });
 
 test.each([
@@ -104,6 +146,8 @@ test.each([
   ['a package with other bytes than promised', MISMATCH, 'checksum-mismatch', 'instead of'],
   ['a package that is shorter than promised', CUT, 'network', 'No mirror could deliver'],
   ['a package that is not there', GONE, 'network', '404'],
+  ['DWARF that dwz moved into another file', DWZ, 'unreadable-dwarf', '/usr/lib/debug/.dwz/k'],
+  ['a compressed section that says it is huge', ZSTD_BOMB, 'bad-elf', '16 times its size'],
   ['BTF with too few types', TOO_SMALL, 'bad-btf', 'types'],
 ])('%s fails with a reason of its own and says what it is', (_, number, reason, words) => {
   const record = failureOf(number);
@@ -123,6 +167,7 @@ test('each failure is in its record, and no tarball beside it', () => {
   }
   expect(readdirSync(join(output, 'openEuler', '22.03', 'x86_64'))).toEqual([
     `${unameOf(GOOD)}.btf.tar.xz`,
+    `${unameOf(ZSTD)}.btf.tar.xz`,
   ]);
 });
 

@@ -9,10 +9,12 @@ import {
 } from '../../../src/jobs/plan/kernel-state.ts';
 import { asArch } from '../../../src/names.ts';
 import { OPENEULER } from '../../../src/sources/openeuler.ts';
+import type { DwarfTools } from '../../../src/toolchain/dwarf-tools.ts';
 import { kernelOf } from './kernel.ts';
 
 const kernel = kernelOf(60);
 const path = tarballPath(kernel, kernel.uname);
+const tools = { pahole: '1.31', elfutils: '0.190' };
 const now = new Date('2026-11-22T02:00:00Z');
 const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000).toISOString();
 const failure = (reason: Reason, ...attempts: string[]) => ({
@@ -21,7 +23,7 @@ const failure = (reason: Reason, ...attempts: string[]) => ({
 
 function stateOf(found: Partial<ArchiveState>, rules = {}) {
   const all = { ...NO_ARCHIVE, ...found };
-  const base = { source: OPENEULER, skipEmbedded: false, retryFailed: false, now };
+  const base = { source: OPENEULER, skipEmbedded: false, retryFailed: false, tools, now };
   return kernelState(kernel, { ...base, archive: all, ...rules });
 }
 
@@ -36,7 +38,7 @@ test('a kernel with BTF of its own is left out only when that is asked for', () 
   expect(stateOf({}, { skipEmbedded: true })).toBe('embedded');
   const old = kernelOf(51);
   const foreign = kernelOf(60, { arch: asArch('riscv64') });
-  const rules = { source: OPENEULER, archive: NO_ARCHIVE, retryFailed: false, now };
+  const rules = { source: OPENEULER, archive: NO_ARCHIVE, retryFailed: false, tools, now };
   for (const without of [old, foreign, { ...kernel, flavour: 'rt' }]) {
     expect(kernelState(without, { ...rules, skipEmbedded: true })).toBe('wanted');
   }
@@ -45,32 +47,52 @@ test('a kernel with BTF of its own is left out only when that is asked for', () 
 test.each<Reason>(['no-vmlinux', 'no-dwarf', 'bad-elf'])(
   '%s is not tried again, however long ago',
   (reason) => {
-    expect(mayRetry(kernel, failure(reason, '2020-01-01T00:00:00Z'), now)).toBe(false);
+    expect(mayRetry(kernel, failure(reason, '2020-01-01T00:00:00Z'), tools, now)).toBe(false);
   },
 );
 
 test.each<Reason>(['corrupt-package', 'pahole-failed', 'bad-btf', 'network'])(
   '%s is tried again: another mirror or pahole may change it',
   (reason) => {
-    expect(mayRetry(kernel, failure(reason, '2020-01-01T00:00:00Z'), now)).toBe(true);
+    expect(mayRetry(kernel, failure(reason, '2020-01-01T00:00:00Z'), tools, now)).toBe(true);
   },
 );
 
 test('another package of the same name is tried at once', () => {
   const past = failure('no-vmlinux', hoursAgo(0));
   expect(
-    mayRetry({ ...kernel, checksum: { algorithm: 'sha256', value: 'b'.repeat(64) } }, past, now),
+    mayRetry(
+      { ...kernel, checksum: { algorithm: 'sha256', value: 'b'.repeat(64) } },
+      past,
+      tools,
+      now,
+    ),
   ).toBe(true);
   const sha512 = { ...kernel, checksum: { algorithm: 'sha512' as const, value: 'c'.repeat(128) } };
-  expect(mayRetry(sha512, past, now)).toBe(false);
-  expect(mayRetry({ ...sha512, size: 1 }, past, now)).toBe(true);
+  expect(mayRetry(sha512, past, tools, now)).toBe(false);
+  expect(mayRetry({ ...sha512, size: 1 }, past, tools, now)).toBe(true);
 });
 
 test('the wait doubles with each failure, from half a day to 30 days', () => {
   expect([1, 2, 3, 4, 7, 50].map(hoursAfter)).toEqual([12, 24, 48, 96, 720, 720]);
   const twice = (last: number) => failure('network', hoursAgo(200), hoursAgo(last));
-  expect(mayRetry(kernel, twice(23), now)).toBe(false);
-  expect(mayRetry(kernel, twice(24), now)).toBe(true);
+  expect(mayRetry(kernel, twice(23), tools, now)).toBe(false);
+  expect(mayRetry(kernel, twice(24), tools, now)).toBe(true);
+});
+
+test('DWARF that could not be read is tried again when pahole or elfutils changes, and not before', () => {
+  const long = '2020-01-01T00:00:00Z';
+  const past = (readers?: DwarfTools) => ({
+    ...failure('unreadable-dwarf', readers === undefined ? hoursAgo(1) : long),
+    ...(readers === undefined ? undefined : { tools: readers }),
+  });
+  expect(mayRetry(kernel, past(tools), tools, now)).toBe(false);
+  expect(mayRetry(kernel, past({ pahole: '1.31' }), tools, now)).toBe(false);
+  expect(mayRetry(kernel, past({ pahole: '1.30', elfutils: '0.190' }), tools, now)).toBe(true);
+  expect(mayRetry(kernel, past({ pahole: '1.31', elfutils: '0.188' }), tools, now)).toBe(true);
+  // Where the tools are not known, time decides.
+  expect(mayRetry(kernel, past(), tools, now)).toBe(false);
+  expect(mayRetry(kernel, past(tools), undefined, now)).toBe(true);
 });
 
 test('--retry-failed tries everything that failed', () => {

@@ -10,11 +10,9 @@ import {
   RECORD_SCHEMA,
 } from '../../archive/record.ts';
 import { checkPublishable, type Expectation } from '../../btf/check.ts';
-
 import { compareBtf } from '../../btf/compare.ts';
-import { findSection, readElf } from '../../btf/elf.ts';
+import { findSection, readElf, type ZstdSection, zstdSectionsOf } from '../../btf/elf.ts';
 import { withFile } from '../../btf/file.ts';
-
 import { makePlain } from '../../btf/plain.ts';
 import { Btf } from '../../btf/reader.ts';
 import { packBtf } from '../../btf/tarball.ts';
@@ -29,6 +27,7 @@ import { mergeWithModules } from './modules.ts';
 import { type PaholeContext, runPahole } from './run-pahole.ts';
 import type { SignaturePolicy } from './signature-verifier.ts';
 import { Stopwatch } from './stopwatch.ts';
+import { unpackDwarf, unpackedSize } from './unpack-dwarf.ts';
 import { isPacked, LARGEST_RATIO, unpackVmlinux } from './unpack-vmlinux.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -93,13 +92,22 @@ async function buildFromVmlinux(
     release = fetched.release;
     const { modules } = fetched.vmlinux;
     const vmlinux = { size: fetched.vmlinux.size, sha256: fetched.vmlinux.sha256 };
+    const ofModules = modules.reduce((sum, one) => sum + one.file.size, 0);
+    // All at once: a kernel that waits for more while it holds some could wait for ever.
+    const needSpace = async (more: number) => {
+      release();
+      release = await context.space.acquire(vmlinux.size + ofModules + more, interrupted);
+    };
     if (await isPacked(path)) {
       const most = LARGEST_RATIO * vmlinux.size;
-      // Both at once: a kernel that waits for more while it holds some could wait for ever.
-      fetched.release();
-      const ofModules = modules.reduce((sum, one) => sum + one.file.size, 0);
-      release = await context.space.acquire(most + vmlinux.size + ofModules, interrupted);
+      await needSpace(most);
       Object.assign(vmlinux, await unpackVmlinux(path, context.decoders, most));
+    }
+    const compressed = await withFile(path, zstdSectionsOf);
+    if (compressed.length > 0) {
+      expectUnpackable(vmlinux.size, compressed);
+      await needSpace(unpackedSize(compressed));
+      await unpackDwarf(path, compressed, context.decoders);
     }
     const elf = await withFile(path, readElf);
 
@@ -148,6 +156,16 @@ async function buildFromVmlinux(
     await directory.remove();
     release();
   }
+}
+
+/** Before a byte is unpacked: what its sections say they are. */
+function expectUnpackable(size: number, compressed: readonly ZstdSection[]): void {
+  const unpacked = unpackedSize(compressed);
+  if (unpacked <= LARGEST_RATIO * size) return;
+  throw new Failure(
+    'bad-elf',
+    `The compressed sections of vmlinux unpack to ${unpacked} bytes, more than ${LARGEST_RATIO} times its size.`,
+  );
 }
 
 async function buildFromBootImage(

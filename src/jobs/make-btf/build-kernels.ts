@@ -5,6 +5,7 @@ import { asFailure } from '../../failure.ts';
 import type { Progress } from '../../report/progress.ts';
 import { bytes } from '../../report/units.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
+import { dwarfToolsOf } from '../../toolchain/dwarf-tools.ts';
 import { paholeArguments } from '../../toolchain/pahole-arguments.ts';
 import { type BuildContext, buildKernel } from './build-kernel.ts';
 import { finishedBefore, writeBuilt, writeFailed } from './output.ts';
@@ -152,6 +153,7 @@ function failureRecord(
     package: { url: context.downloader(kernel).url, size, sha256: checksum.value },
     reason,
     message: advice === undefined ? message : `${message} ${advice}`,
+    ...(reason === 'unreadable-dwarf' ? { tools: dwarfToolsOf(context.pahole) } : undefined),
     finishedAt: context.platform.clock.date().toISOString(),
   };
 }

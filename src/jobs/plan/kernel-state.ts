@@ -2,6 +2,7 @@ import { tarballPath } from '../../archive/layout.ts';
 import type { Reason } from '../../failure.ts';
 import { carriesBtf, type KernelPackage } from '../../sources/kernels.ts';
 import type { Source } from '../../sources/source.ts';
+import type { DwarfTools } from '../../toolchain/dwarf-tools.ts';
 
 /** The earlier failures of one kernel, as the archive's catalog lists them. */
 export interface PastFailure {
@@ -9,6 +10,8 @@ export interface PastFailure {
   /** When this package was tried, oldest first: ISO 8601, UTC. */
   readonly attempts: readonly string[];
   readonly package: { readonly size: number; readonly sha256: string };
+  /** Of `unreadable-dwarf`: what could not read the debug information. */
+  readonly tools?: DwarfTools;
 }
 
 /** What the archive has before a run. Keys are the paths of tarballs in the archive. */
@@ -39,17 +42,19 @@ export interface StateRules {
   readonly skipEmbedded: boolean;
   /** Retry every kernel that failed before, for any reason and at any time. */
   readonly retryFailed: boolean;
+  /** What a build on this machine would read DWARF with; undefined where that is not known. */
+  readonly tools: DwarfTools | undefined;
   readonly now: Date;
 }
 
 export function kernelState(kernel: KernelPackage, rules: StateRules): KernelState {
-  const { source, archive, skipEmbedded, retryFailed, now } = rules;
+  const { source, archive, skipEmbedded, retryFailed, tools, now } = rules;
   const path = tarballPath(kernel, kernel.uname);
   if (archive.archived.has(path)) return 'archived';
   if (archive.pending.has(path)) return 'pending';
   if (skipEmbedded && carriesBtf(source, kernel)) return 'embedded';
   const failure = archive.failed.get(path);
-  const notDue = failure !== undefined && !retryFailed && !mayRetry(kernel, failure, now);
+  const notDue = failure !== undefined && !retryFailed && !mayRetry(kernel, failure, tools, now);
   return notDue ? 'failed' : 'wanted';
 }
 
@@ -73,16 +78,33 @@ export function hoursAfter(attempts: number): number {
   return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
 }
 
-/** Whether a kernel that failed may be tried again now. A package whose bytes changed always may. */
-export function mayRetry(kernel: KernelPackage, failure: PastFailure, now: Date): boolean {
+/**
+ * Whether a kernel that failed may be tried again now. A package whose bytes changed always may. Debug information
+ * that pahole or elfutils could not read is tried again when their versions change, and not before.
+ */
+export function mayRetry(
+  kernel: KernelPackage,
+  failure: PastFailure,
+  tools: DwarfTools | undefined,
+  now: Date,
+): boolean {
   if (!isSamePackage(kernel, failure)) return true;
   // It failed before anything looked at the boot image.
   const untried = kernel.method === 'dwarf' && kernel.bootPackage !== undefined;
   if (failure.reason === 'no-vmlinux' && untried) return true;
   if (PERMANENT.includes(failure.reason)) return false;
+  if (failure.reason === 'unreadable-dwarf' && failure.tools && tools) {
+    return !sameTools(failure.tools, tools);
+  }
   const last = Date.parse(failure.attempts.at(-1) ?? '');
   if (Number.isNaN(last)) return true;
   return now.getTime() >= last + hoursAfter(failure.attempts.length) * 3_600_000;
+}
+
+/** A version of elfutils that is not known of one of them says nothing. */
+function sameTools(one: DwarfTools, other: DwarfTools): boolean {
+  const known = one.elfutils !== undefined && other.elfutils !== undefined;
+  return one.pahole === other.pahole && (!known || one.elfutils === other.elfutils);
 }
 
 /** The catalog keeps SHA-256 only: with another algorithm the size is all there is to compare. */

@@ -8,6 +8,7 @@ import {
   type Method,
   type Problem,
 } from '../../sources/kernels.ts';
+import type { DwarfTools } from '../../toolchain/dwarf-tools.ts';
 import { type ArchiveQuery, readArchiveState } from './archive-state.ts';
 import { type KernelState, kernelState, NO_ARCHIVE } from './kernel-state.ts';
 import { estimatedSeconds, type Limits, withinLimits } from './limit.ts';
@@ -29,6 +30,8 @@ export interface PlanRequest {
   readonly limits: Limits;
   readonly skipEmbedded: boolean;
   readonly retryFailed: boolean;
+  /** What a build on this machine would read DWARF with; undefined where that is not known. */
+  readonly tools: DwarfTools | undefined;
 }
 
 /** Compares what is published with what the archive has. Rejects as `findKernels` and `readArchiveState` do. */
@@ -37,11 +40,11 @@ export async function makePlan(
   request: PlanRequest,
   progress: Progress,
 ): Promise<Plan> {
-  const { query, archive, since, limits, skipEmbedded, retryFailed } = request;
+  const { query, archive, since, limits, skipEmbedded, retryFailed, tools } = request;
   const state = archive ? await readArchiveState(platform, archive, progress) : NO_ARCHIVE;
   const discovery = await findKernels(platform, query, progress);
   const now = platform.clock.date();
-  const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, now };
+  const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, tools, now };
   const earliest = since === undefined ? 0 : since.getTime() / 1000;
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
   const states = new Map(published.map((kernel) => [kernel, kernelState(kernel, rules)]));
