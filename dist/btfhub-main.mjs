@@ -42607,262 +42607,17 @@ function checkKernel(summary3, tasks, minimum) {
   );
 }
 
-// src/jobs/make-btf/modules.ts
-import { readFile, rm as rm2 } from "node:fs/promises";
-import { basename, dirname as dirname2, join as join2 } from "node:path";
+// src/jobs/make-btf/run.ts
+import { availableParallelism as availableParallelism2 } from "node:os";
 
-// src/btf/core/types.ts
-var RelocationError = class extends Error {
-  name = "Refusal";
-};
-var MAX_RESOLVE_DEPTH = 32;
-var TypeCache = class {
-  btf;
-  #pointerSize;
-  #decoded = /* @__PURE__ */ new Map();
-  /** An eBPF object's pointers have 8 bytes; a kernel's have the size of its `long`. */
-  constructor(btf, pointerSize = pointerSizeOf(btf)) {
-    this.btf = btf;
-    this.#pointerSize = pointerSize;
-  }
-  type(id) {
-    const known = this.#decoded.get(id);
-    if (known !== void 0) return known;
-    const type = this.btf.type(id);
-    this.#decoded.set(id, type);
-    return type;
-  }
-  /** The type behind typedefs, `const`, `volatile`, `restrict` and tags. */
-  skipModifiers(id) {
-    let type = this.type(id);
-    for (let step = 0; step < MAX_RESOLVE_DEPTH * 4; step++) {
-      switch (type.kind) {
-        case "TYPEDEF":
-        case "CONST":
-        case "VOLATILE":
-        case "RESTRICT":
-        case "TYPE_TAG":
-          type = this.type(type.type);
-          break;
-        default:
-          return type;
-      }
-    }
-    throw new RelocationError(`type ${id} is behind too many others`);
-  }
-  /** Bytes of a value of the type (btf__resolve_size). */
-  sizeOf(id) {
-    let count2 = 1;
-    let type = this.skipModifiers(id);
-    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
-      count2 *= type.length;
-      type = this.skipModifiers(type.type);
-    }
-    switch (type.kind) {
-      case "INT":
-      case "STRUCT":
-      case "UNION":
-      case "ENUM":
-      case "ENUM64":
-      case "FLOAT":
-      case "DATASEC":
-        return count2 * type.size;
-      case "PTR":
-        return count2 * this.#pointerSize;
-      default:
-        throw new RelocationError(`type ${id} (${type.kind} '${type.name}') has no size`);
-    }
-  }
-  /** The innermost element of an array of arrays; any other type itself. */
-  arrayElement(id) {
-    let type = this.skipModifiers(id);
-    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
-      type = this.skipModifiers(type.type);
-    }
-    return type.id;
-  }
-};
-function essentialName(name) {
-  for (let at3 = name.length - 5; at3 >= 0; at3--) {
-    if (name[at3] !== "_" && name.startsWith("___", at3 + 1) && name[at3 + 4] !== "_") {
-      return name.slice(0, at3 + 1);
-    }
-  }
-  return name;
-}
-function sameKind(left, right) {
-  return left.kind === right.kind || isEnum(left) && isEnum(right);
-}
-function isEnum(type) {
-  return type.kind === "ENUM" || type.kind === "ENUM64";
-}
-function isComposite(type) {
-  return type.kind === "STRUCT" || type.kind === "UNION";
-}
+// src/toolchain/prepare.ts
+import { rm as rm5 } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join as join7 } from "node:path";
 
-// src/btf/remap.ts
-function remapIds(type, to3) {
-  const element = (one2) => ({
-    ...one2,
-    type: to3(one2.type)
-  });
-  switch (type.kind) {
-    case "ARRAY":
-      return { ...type, type: to3(type.type), indexType: to3(type.indexType) };
-    case "STRUCT":
-    case "UNION":
-      return { ...type, members: type.members.map(element) };
-    case "FUNC_PROTO":
-      return { ...type, type: to3(type.type), parameters: type.parameters.map(element) };
-    case "DATASEC":
-      return { ...type, vars: type.vars.map(element) };
-    default:
-      return "type" in type ? { ...type, type: to3(type.type) } : type;
-  }
-}
-
-// src/btf/merge.ts
-function mergeModules(kernel, modules2) {
-  const base = new Btf(kernel);
-  const candidates = new Candidates();
-  candidates.add(base);
-  const strings = new StringTable(base);
-  const { types, typeBytes } = base.header;
-  const parts = [kernel.subarray(types, types + typeBytes)];
-  const names = [];
-  const excluded = [];
-  let lastId = base.lastId;
-  const sorted2 = modules2.toSorted((one2, two2) => one2.name < two2.name ? -1 : 1);
-  for (const { name, bytes: bytes2 } of sorted2) {
-    const module = new Btf(bytes2, base);
-    const fields = candidates.ambiguousWith(module);
-    if (fields.length > 0) {
-      excluded.push({ name, fields: fields.slice(0, MAX_FIELDS) });
-      continue;
-    }
-    candidates.add(module);
-    const shift = lastId - base.lastId;
-    const shifted = (id) => id > base.lastId ? id + shift : id;
-    const own = Array.from(module.types(), (type) => remapIds(type, shifted));
-    parts.push(writeTypes(own, strings, base.byteOrder));
-    names.push(name);
-    lastId += module.count;
-  }
-  return { btf: writeSections(parts, strings, base.byteOrder), modules: names, excluded };
-}
-var MAX_FIELDS = 10;
-var Candidates = class {
-  #byName = /* @__PURE__ */ new Map();
-  add(btf) {
-    for (const { key, candidate } of candidatesOf(btf)) {
-      const known = this.#byName.get(key);
-      if (known === void 0) this.#byName.set(key, [candidate]);
-      else known.push(candidate);
-    }
-  }
-  /** The fields that all earlier types of a name agree on, and one in this BTF does not. */
-  ambiguousWith(btf) {
-    const fields = /* @__PURE__ */ new Set();
-    for (const { key, name, candidate } of candidatesOf(btf)) {
-      const known = this.#byName.get(key) ?? [];
-      const differing = known.flatMap((one2) => [...differences(one2, candidate)]);
-      if (differing.length === 0) continue;
-      const already = new Set(
-        known.flatMap(
-          (one2, index2) => known.slice(index2 + 1).flatMap((other) => [...differences(one2, other)])
-        )
-      );
-      for (const field of differing) if (!already.has(field)) fields.add(`${name}${field}`);
-    }
-    return [...fields].sort();
-  }
-};
-function* candidatesOf(btf) {
-  const types = new TypeCache(btf);
-  for (let id = btf.firstId; id <= btf.lastId; id++) {
-    const kind = btf.kindOf(id);
-    const isCandidate = kind === "STRUCT" || kind === "UNION" || kind === "ENUM" || kind === "ENUM64" || kind === "TYPEDEF";
-    const name = isCandidate ? essentialName(btf.nameOf(id)) : "";
-    if (name === "") continue;
-    const key = `${kind === "ENUM64" ? "ENUM" : kind} ${name}`;
-    yield { key, name, candidate: { types, id } };
-  }
-}
-function differences(one2, other) {
-  const found = /* @__PURE__ */ new Set();
-  const left = one2.types.skipModifiers(one2.id);
-  const right = other.types.skipModifiers(other.id);
-  if (isEnum(left) && isEnum(right)) {
-    const values = /* @__PURE__ */ new Map();
-    for (const { name, value } of left.values) values.set(name, value);
-    for (const { name, value } of right.values) {
-      const known = values.get(name);
-      if (known !== void 0 && BigInt(known) !== BigInt(value)) found.add(`.${name}`);
-    }
-  }
-  if (isComposite(left) && isComposite(right)) {
-    compareComposites(
-      { types: one2.types, id: left.id },
-      { types: other.types, id: right.id },
-      "",
-      found
-    );
-  }
-  return found;
-}
-function compareComposites(one2, other, path2, found) {
-  if (one2.types === other.types && one2.id === other.id) return;
-  const [left, right] = [one2.types.type(one2.id), other.types.type(other.id)];
-  if (!isComposite(left) || !isComposite(right)) return;
-  if (left.size !== right.size) found.add(path2);
-  const fields = fieldsOf(one2);
-  for (const [name, theirs] of fieldsOf(other)) {
-    const ours = fields.get(name);
-    if (ours === void 0 || ours.kind !== theirs.kind) continue;
-    const place = `${path2}.${name}`;
-    if (ours.value !== theirs.value) found.add(place);
-    else if (ours.inner !== void 0 && theirs.inner !== void 0) {
-      compareComposites(
-        { types: one2.types, id: ours.inner },
-        { types: other.types, id: theirs.inner },
-        place,
-        found
-      );
-    }
-  }
-}
-function fieldsOf({ types, id }, bitOffset = 0) {
-  const fields = /* @__PURE__ */ new Map();
-  const composite = types.type(id);
-  if (!isComposite(composite)) return fields;
-  for (const member of composite.members) {
-    const start2 = bitOffset + member.bitOffset;
-    const type = types.skipModifiers(member.type);
-    if (member.name === "") {
-      for (const [name, field] of fieldsOf({ types, id: type.id }, start2)) fields.set(name, field);
-      continue;
-    }
-    const element = types.type(types.arrayElement(member.type));
-    const isSigned2 = element.kind === "INT" && element.encoding === "SIGNED";
-    const sizes = [sizeOf2(types, type.id), sizeOf2(types, element.id)];
-    fields.set(member.name, {
-      kind: `${type.kind === "ARRAY" ? "ARRAY of " : ""}${matchedKind(element)}`,
-      value: [start2, member.bitfieldSize, ...sizes, isSigned2].join(" "),
-      inner: isComposite(element) ? element.id : void 0
-    });
-  }
-  return fields;
-}
-function sizeOf2(types, id) {
-  try {
-    return types.sizeOf(id);
-  } catch {
-    return void 0;
-  }
-}
-function matchedKind(type) {
-  return isComposite(type) ? "STRUCT or UNION" : isEnum(type) ? "ENUM" : type.kind;
-}
+// src/platform/decompress.ts
+import { pipeline } from "node:stream";
+import zlib from "node:zlib";
 
 // src/names.ts
 var WORD = /^[0-9A-Za-z](?:[0-9A-Za-z._+~^-]*[0-9A-Za-z+])?$/;
@@ -42903,1008 +42658,7 @@ function addressText(address) {
   return url3.href;
 }
 
-// src/rpm/corrupt.ts
-function corrupt(message) {
-  return new Failure(
-    "corrupt-package",
-    message,
-    "Download the package again; if it fails in the same way, the published copy is damaged: report it to its repository."
-  );
-}
-
-// src/rpm/header.ts
-import { isUtf8 } from "node:buffer";
-var MAGIC2 = 2393761793;
-var INTRO_SIZE = 16;
-var ENTRY_SIZE2 = 16;
-var REGION_SIZE = 16;
-var FIRST_TAG = 100;
-var MAX_VALUES = 1 << 18;
-var TYPE = {
-  char: 1,
-  int8: 2,
-  int16: 3,
-  int32: 4,
-  int64: 5,
-  string: 6,
-  binary: 7,
-  strings: 8,
-  i18n: 9
-};
-var BYTES_OF_NUMBER = /* @__PURE__ */ new Map([
-  [TYPE.char, 1],
-  [TYPE.int8, 1],
-  [TYPE.int16, 2],
-  [TYPE.int32, 4],
-  [TYPE.int64, 8]
-]);
-var HEADER = {
-  title: "header",
-  regionTag: 63,
-  maxEntries: 65535,
-  maxData: 64 * 1024 * 1024,
-  regionIsAll: true
-};
-var SIGNATURE_HEADER = {
-  title: "signature header",
-  regionTag: 62,
-  maxEntries: 32,
-  maxData: 64 * 1024 * 1024,
-  regionIsAll: false
-};
-function headerSize(intro, kind) {
-  if (intro.readUInt32BE(0) !== MAGIC2) {
-    throw corrupt(
-      `The ${kind.title} begins with ${intro.toString("hex", 0, 4)} instead of 8eade801.`
-    );
-  }
-  const entries = intro.readUInt32BE(8);
-  const data = intro.readUInt32BE(12);
-  if (entries === 0 || entries > kind.maxEntries) {
-    throw corrupt(
-      `The ${kind.title} says it has ${entries} entries; 1 to ${kind.maxEntries} are sane.`
-    );
-  }
-  if (data > kind.maxData) {
-    throw corrupt(
-      `The ${kind.title} says it has ${data} bytes of data; at most ${kind.maxData} are sane.`
-    );
-  }
-  return INTRO_SIZE + entries * ENTRY_SIZE2 + data;
-}
-var Header = class {
-  /** The header as it stands in the package, magic included: what digests and signatures are made of. */
-  bytes;
-  /** Whether a region spans it; packages of format 3 may have none. */
-  hasRegion;
-  #kind;
-  #data;
-  #entries = /* @__PURE__ */ new Map();
-  constructor(bytes2, kind) {
-    if (bytes2.length < INTRO_SIZE || headerSize(bytes2, kind) !== bytes2.length) {
-      throw corrupt(`The ${kind.title} is not as long as it says.`);
-    }
-    this.bytes = bytes2;
-    this.#kind = kind;
-    const entries = bytes2.readUInt32BE(8);
-    this.#data = bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE2);
-    this.hasRegion = bytes2.readUInt32BE(INTRO_SIZE) === kind.regionTag;
-    if (this.hasRegion) this.#checkRegion(entries);
-    for (let index2 = this.hasRegion ? 1 : 0; index2 < entries; index2++) {
-      this.#addEntry(INTRO_SIZE + index2 * ENTRY_SIZE2);
-    }
-  }
-  has(tag) {
-    return this.#entries.has(tag);
-  }
-  /** The one string of a tag; of a translated one, that of the C locale. */
-  string(tag) {
-    const entry = this.#entries.get(tag);
-    if (entry === void 0) return void 0;
-    if (entry.type !== TYPE.string && entry.type !== TYPE.i18n)
-      throw this.#wrongType(tag, entry, "a string");
-    return text(this.#data.subarray(entry.offset, this.#endOfString(tag, entry.offset)));
-  }
-  /** All strings of a tag; none where the tag is missing. */
-  strings(tag) {
-    const entry = this.#list(tag);
-    if (entry === void 0) return [];
-    if (entry.type !== TYPE.strings && entry.type !== TYPE.string) {
-      throw this.#wrongType(tag, entry, "strings");
-    }
-    const strings = [];
-    let start2 = entry.offset;
-    for (let index2 = 0; index2 < entry.count; index2++) {
-      const end = this.#endOfString(tag, start2);
-      strings.push(text(this.#data.subarray(start2, end)));
-      start2 = end + 1;
-    }
-    return strings;
-  }
-  /** All numbers of a tag, unsigned as every one we read is; none where the tag is missing. */
-  numbers(tag) {
-    const entry = this.#list(tag);
-    if (entry === void 0) return [];
-    const width = BYTES_OF_NUMBER.get(entry.type);
-    if (width === void 0) throw this.#wrongType(tag, entry, "numbers");
-    return Array.from({ length: entry.count }, (_5, index2) => {
-      const at3 = entry.offset + index2 * width;
-      return width === 8 ? this.#long(tag, at3) : this.#data.readUIntBE(at3, width);
-    });
-  }
-  /** The first number of a tag. */
-  number(tag) {
-    return this.numbers(tag)[0];
-  }
-  binary(tag) {
-    const entry = this.#entries.get(tag);
-    if (entry === void 0) return void 0;
-    if (entry.type !== TYPE.binary) throw this.#wrongType(tag, entry, "bytes");
-    return this.#data.subarray(entry.offset, entry.offset + entry.count);
-  }
-  #addEntry(at3) {
-    const tag = this.bytes.readUInt32BE(at3);
-    const type = this.bytes.readUInt32BE(at3 + 4);
-    const offset = this.bytes.readUInt32BE(at3 + 8);
-    const count2 = this.bytes.readUInt32BE(at3 + 12);
-    const { title } = this.#kind;
-    if (tag < FIRST_TAG)
-      throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
-    if (type < TYPE.char || type > TYPE.i18n)
-      throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
-    const width = BYTES_OF_NUMBER.get(type) ?? 1;
-    const fits = offset < this.#data.length && count2 <= (this.#data.length - offset) / width;
-    if (count2 === 0 || !fits || type === TYPE.string && count2 !== 1) {
-      throw corrupt(
-        `The ${title}'s tag ${tag} says it has ${count2} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
-      );
-    }
-    if (this.#entries.has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
-    this.#entries.set(tag, { type, offset, count: count2 });
-  }
-  /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
-  #checkRegion(entries) {
-    const { title, regionTag, regionIsAll } = this.#kind;
-    const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
-    const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
-    const isRegion = (type, count2) => type === TYPE.binary && count2 === REGION_SIZE;
-    if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
-      throw wrong("is not 16 bytes");
-    }
-    if (offset + REGION_SIZE > this.#data.length)
-      throw wrong(`has its trailer at ${offset}, beyond the data`);
-    const trailer = this.#data.subarray(offset, offset + REGION_SIZE);
-    const tag = trailer.readUInt32BE(0);
-    const knownTag = tag === regionTag || tag === 61 && !regionIsAll;
-    if (!knownTag || !isRegion(trailer.readUInt32BE(4), trailer.readUInt32BE(12))) {
-      throw wrong("has a broken trailer");
-    }
-    const spanned = -trailer.readInt32BE(8);
-    if (spanned <= 0 || spanned % ENTRY_SIZE2 !== 0 || spanned / ENTRY_SIZE2 > entries) {
-      throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE2}`);
-    }
-    const spansAll = spanned / ENTRY_SIZE2 === entries && offset + REGION_SIZE === this.#data.length;
-    if (regionIsAll && !spansAll) throw wrong("leaves out a part of it");
-  }
-  #list(tag) {
-    const entry = this.#entries.get(tag);
-    if (entry !== void 0 && entry.count > MAX_VALUES) {
-      throw corrupt(
-        `The ${this.#kind.title}'s tag ${tag} has ${entry.count} values; at most ${MAX_VALUES} are sane.`
-      );
-    }
-    return entry;
-  }
-  #endOfString(tag, start2) {
-    const end = this.#data.indexOf(0, start2);
-    if (end < 0 || start2 >= this.#data.length) {
-      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has a string that does not end.`);
-    }
-    return end;
-  }
-  #long(tag, at3) {
-    const value = this.#data.readBigUInt64BE(at3);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has the absurd number ${value}.`);
-    }
-    return Number(value);
-  }
-  #wrongType(tag, entry, expected) {
-    return corrupt(
-      `The ${this.#kind.title}'s tag ${tag} has type ${entry.type} where ${expected} should be.`
-    );
-  }
-};
-function text(bytes2) {
-  return bytes2.toString(isUtf8(bytes2) ? "utf8" : "latin1");
-}
-function quoted(name) {
-  return `'${printable(name)}'`;
-}
-
-// src/rpm/tags.ts
-var TAG = {
-  name: 1e3,
-  version: 1001,
-  release: 1002,
-  epoch: 1003,
-  arch: 1022,
-  oldFileNames: 1027,
-  fileSizes: 1028,
-  fileModes: 1030,
-  fileDigests: 1035,
-  fileLinkTos: 1036,
-  fileFlags: 1037,
-  archiveSize: 1046,
-  fileDevices: 1095,
-  fileInodes: 1096,
-  dirIndexes: 1116,
-  baseNames: 1117,
-  dirNames: 1118,
-  payloadFormat: 1124,
-  payloadCompressor: 1125,
-  payloadFlags: 1126,
-  longFileSizes: 5008,
-  fileDigestAlgorithm: 5011,
-  payloadDigest: 5092,
-  payloadDigestAlgorithm: 5093,
-  payloadDigestUnpacked: 5097,
-  payloadSize: 5112,
-  payloadSizeUnpacked: 5113,
-  rpmFormat: 5114
-};
-var SIGNATURE_TAG = {
-  dsa: 267,
-  rsa: 268,
-  sha1: 269,
-  longSize: 270,
-  longArchiveSize: 271,
-  sha256: 273,
-  openpgp: 278,
-  sha3: 279,
-  size: 1e3,
-  pgp: 1002,
-  gpg: 1005,
-  archiveSize: 1007
-};
-var DIGEST_ALGORITHMS = /* @__PURE__ */ new Map([
-  [1, "md5"],
-  [2, "sha1"],
-  [8, "sha256"],
-  [9, "sha384"],
-  [10, "sha512"],
-  [11, "sha224"],
-  [12, "sha3-256"],
-  [14, "sha3-512"]
-]);
-
-// src/rpm/files.ts
-var MAX_PATH = 4096;
-var MAX_ALL_PATHS = 64 * 1024 * 1024;
-var FILE_FLAG_GHOST = 1 << 6;
-var KINDS2 = /* @__PURE__ */ new Map([
-  [32768, "file"],
-  [16384, "directory"],
-  [40960, "symlink"]
-]);
-function pathOfMember(name) {
-  return name.replace(/^\.?\/*/, "/");
-}
-function packageFiles(header, source2) {
-  const paths = filePaths(header, source2);
-  const list3 = (tag, values) => {
-    if (values.length !== paths.length) {
-      throw corrupt(
-        `The header lists ${paths.length} files, but its tag ${tag} has ${values.length} values.`
-      );
-    }
-    return values;
-  };
-  const numbers = (tag) => list3(tag, header.numbers(tag));
-  const sizesTag = header.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
-  const sizes = numbers(sizesTag);
-  const modes = numbers(TAG.fileModes);
-  const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
-  const digests = header.has(TAG.fileDigests) ? list3(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
-  const linkTos = header.has(TAG.fileLinkTos) ? list3(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
-  const algorithm = DIGEST_ALGORITHMS.get(header.number(TAG.fileDigestAlgorithm) ?? 1);
-  const files = paths.map((path2, index2) => {
-    const mode = modes[index2] ?? 0;
-    const kind = KINDS2.get(mode & 61440) ?? "other";
-    return {
-      index: index2,
-      path: path2,
-      kind,
-      mode,
-      size: sizes[index2] ?? 0,
-      digest: kind === "file" ? asDigest(digests[index2], algorithm, path2) : void 0,
-      linkTo: kind === "symlink" ? linkTos[index2] : void 0,
-      ghost: ((flags[index2] ?? 0) & FILE_FLAG_GHOST) !== 0,
-      links: [index2]
-    };
-  });
-  return withHardLinks(files, header);
-}
-function filePaths(header, source2) {
-  const namesTag = header.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
-  const names = header.strings(namesTag);
-  const paths = namesTag === TAG.oldFileNames ? names : joined(header, names);
-  const seen = /* @__PURE__ */ new Set();
-  let total = 0;
-  for (const path2 of paths) {
-    total += path2.length;
-    if (path2.length > MAX_PATH || total > MAX_ALL_PATHS)
-      throw corrupt("The header has file names of absurd length.");
-    checkPath(path2, source2);
-    if (seen.has(path2)) throw corrupt(`The header lists the file ${quoted(path2)} twice.`);
-    seen.add(path2);
-  }
-  return paths;
-}
-function joined(header, names) {
-  const folders = header.strings(TAG.dirNames);
-  const indexes = header.numbers(TAG.dirIndexes);
-  if (indexes.length !== names.length) {
-    throw corrupt(`The header lists ${names.length} files, but the folders of ${indexes.length}.`);
-  }
-  let total = 0;
-  return names.map((name, index2) => {
-    const folder2 = folders[indexes[index2] ?? -1];
-    if (folder2 === void 0) {
-      throw corrupt(
-        `The header puts the file ${quoted(name)} into folder ${indexes[index2]} of ${folders.length}.`
-      );
-    }
-    total += folder2.length + name.length;
-    if (total > MAX_ALL_PATHS) throw corrupt("The header has file names of absurd length.");
-    return folder2 + name;
-  });
-}
-function checkPath(path2, source2) {
-  const shaped = path2.startsWith("/") || source2 && path2 !== "" && !path2.includes("/");
-  if (!shaped || /(?:^|\/)\.\.(?:\/|$)/.test(path2)) {
-    throw corrupt(
-      `The header lists the file ${quoted(path2)}, which is not a path that a package may have.`
-    );
-  }
-}
-function asDigest(hex, algorithm, path2) {
-  if (!hex || algorithm === void 0) return void 0;
-  if (!/^(?:[0-9a-f]{2}){16,64}$/i.test(hex)) {
-    throw corrupt(`The header's digest of the file ${quoted(path2)} is no hexadecimal number.`);
-  }
-  return { algorithm, hex: hex.toLowerCase() };
-}
-function withHardLinks(files, header) {
-  const inodes = header.numbers(TAG.fileInodes);
-  const devices = header.numbers(TAG.fileDevices);
-  const names = /* @__PURE__ */ new Map();
-  for (const file of files) {
-    const inode = inodes[file.index];
-    if (file.kind !== "file" || file.ghost || !inode) continue;
-    const key = `${devices[file.index]}:${inode}`;
-    const known = names.get(key);
-    if (known === void 0) names.set(key, [file.index]);
-    else known.push(file.index);
-  }
-  const result = [...files];
-  for (const links of names.values()) {
-    if (links.length > 1) {
-      for (const index2 of links) result[index2] = { ...files[index2], links };
-    }
-  }
-  return result;
-}
-
-// src/sources/glob.ts
-var import_picomatch = __toESM(require_picomatch2(), 1);
-function selector(globs) {
-  if (globs.length === 0 || globs.includes("all")) return () => true;
-  const literal2 = new Set(globs);
-  const options3 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
-  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options3));
-  return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
-}
-function isGlob(word3) {
-  return word3 === "all" || /[*?[]/.test(word3);
-}
-
-// src/jobs/make-btf/run-pahole.ts
-import { rm } from "node:fs/promises";
-
-// src/btf/elf.ts
-var SHT_NOBITS = 8;
-var SHT_NULL = 0;
-var SHN_XINDEX = 65535;
-var HEADER_SIZE2 = 64;
-var SECTION_SIZE = 64;
-var MAX_SECTIONS = 1e5;
-function bytesSource(name, bytes2) {
-  return {
-    name,
-    size: bytes2.length,
-    read: async (offset, length) => bytes2.subarray(offset, offset + length)
-  };
-}
-async function isElf(source2) {
-  return source2.size >= 4 && latin1(await source2.read(0, 4)) === "\x7FELF";
-}
-async function readElf(source2) {
-  const bad4 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
-  if (!await isElf(source2)) throw bad4("is not an ELF file");
-  if (source2.size < HEADER_SIZE2) throw bad4("ends within its ELF header");
-  const header = await source2.read(0, HEADER_SIZE2);
-  if (header[4] === 1) throw bad4("is a 32-bit ELF file, and only 64-bit ones are read");
-  const order = header[5];
-  if (header[4] !== 2 || order !== 1 && order !== 2) throw bad4("has a broken ELF header");
-  const byteOrder = order === 1 ? "little" : "big";
-  const fields = fieldsOf2(header, byteOrder);
-  const machine = fields.u16(18);
-  const table2 = fields.u64(40);
-  if (table2 === 0) return { byteOrder, machine, sections: [] };
-  if (fields.u16(58) !== SECTION_SIZE) throw bad4("has section headers of an unknown size");
-  if (!within(source2, table2, SECTION_SIZE)) throw bad4("has its section table outside of itself");
-  const first2 = fieldsOf2(await source2.read(table2, SECTION_SIZE), byteOrder);
-  const count2 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
-  const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
-  if (count2 > MAX_SECTIONS) throw bad4(`says it has ${count2} sections, which is absurd`);
-  if (!within(source2, table2, count2 * SECTION_SIZE)) {
-    throw bad4("has its section table outside of itself");
-  }
-  const entries = await source2.read(table2, count2 * SECTION_SIZE);
-  const unnamed = Array.from(
-    { length: count2 },
-    (_5, index2) => readSection(fieldsOf2(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
-  );
-  for (const section of unnamed) {
-    const empty2 = section.type === SHT_NOBITS || section.type === SHT_NULL;
-    if (!empty2 && !within(source2, section.offset, section.size)) {
-      throw bad4(`has its section ${section.index} outside of itself`);
-    }
-  }
-  const strings = unnamed[nameSection];
-  if (strings === void 0) throw bad4("has no names for its sections");
-  const names = await readSectionBytes(source2, strings, 16 * 1024 * 1024);
-  const sections = unnamed.map(({ nameOffset, ...section }) => {
-    const end = names.indexOf(0, nameOffset);
-    if (nameOffset >= names.length || end < 0)
-      throw bad4(`has no name for section ${section.index}`);
-    return { ...section, name: latin1(names.subarray(nameOffset, end)) };
-  });
-  return { byteOrder, machine, sections };
-}
-function findSection(elf, name) {
-  const stored = (section) => section.name === name && section.type !== SHT_NOBITS && section.size > 0;
-  return elf.sections.find(stored);
-}
-async function readSectionBytes(source2, section, limit) {
-  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return source2.read(0, 0);
-  if (section.size > limit) {
-    const which2 = printable(section.name ?? `${section.index}`);
-    const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
-    throw new Failure("bad-elf", `Section ${which2} of ${source2.name} has ${sizes}.`);
-  }
-  return source2.read(section.offset, section.size);
-}
-function findDwarf(elf) {
-  return findSection(elf, ".debug_info") ?? findSection(elf, ".zdebug_info");
-}
-function hasDwarf(elf) {
-  return findDwarf(elf) !== void 0;
-}
-var SHF_COMPRESSED = 2048;
-async function debugInfoOf(source2) {
-  const elf = await readElf(source2);
-  const section = findDwarf(elf);
-  if (section === void 0) return { size: 0, compressed: false };
-  const gnu = section.name === ".zdebug_info";
-  if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
-    return { size: section.size, compressed: false };
-  }
-  const header = await source2.read(section.offset, Math.min(section.size, 16));
-  if (header.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
-  const size2 = gnu ? fieldsOf2(header, "big").u64(4) : fieldsOf2(header, elf.byteOrder).u64(8);
-  return { size: size2, compressed: true };
-}
-var COMPRESSED_BY_ZSTD = 2;
-var COMPRESSION_HEADER_SIZE = 24;
-async function zstdSectionsOf(source2) {
-  const elf = await readElf(source2);
-  const found = [];
-  for (const { index: index2, name, type, flags, offset, size: size2 } of elf.sections) {
-    if ((flags & SHF_COMPRESSED) === 0 || type === SHT_NOBITS) continue;
-    if (size2 < COMPRESSION_HEADER_SIZE) {
-      throw new Failure("bad-elf", `${source2.name} has broken compressed sections.`);
-    }
-    const header = fieldsOf2(await source2.read(offset, COMPRESSION_HEADER_SIZE), elf.byteOrder);
-    if (header.u32(0) !== COMPRESSED_BY_ZSTD) continue;
-    found.push({
-      index: index2,
-      name,
-      offset: offset + COMPRESSION_HEADER_SIZE,
-      packedSize: size2 - COMPRESSION_HEADER_SIZE,
-      size: header.u64(8),
-      alignment: header.u64(16)
-    });
-  }
-  return found;
-}
-async function supplementOf(source2) {
-  const section = findSection(await readElf(source2), ".gnu_debugaltlink");
-  if (section === void 0) return void 0;
-  const bytes2 = await readSectionBytes(source2, section, 64 * 1024);
-  const end = bytes2.indexOf(0);
-  if (end < 0) throw new Failure("bad-elf", `${source2.name} has a broken .gnu_debugaltlink.`);
-  const buildId = Array.from(bytes2.subarray(end + 1), (byte) => byte.toString(16).padStart(2, "0"));
-  return { path: latin1(bytes2.subarray(0, end)), buildId: buildId.join("") };
-}
-var DW_TAG_PARTIAL_UNIT = 60;
-var DW_FORM_IMPLICIT_CONST = 33;
-var LARGEST_ABBREVIATIONS = 256 * 1024 * 1024;
-async function hasPartialUnits(source2) {
-  const section = findSection(await readElf(source2), ".debug_abbrev");
-  if (section === void 0 || (section.flags & SHF_COMPRESSED) !== 0) return false;
-  const bytes2 = await readSectionBytes(source2, section, LARGEST_ABBREVIATIONS);
-  let at3 = 0;
-  const number3 = () => {
-    let value = 0;
-    for (let shift = 0; at3 < bytes2.length; shift += 7) {
-      const byte = bytes2[at3++] ?? 0;
-      if (shift < 28) value |= (byte & 127) << shift;
-      if (byte < 128) break;
-    }
-    return value;
-  };
-  while (at3 < bytes2.length) {
-    if (number3() === 0) continue;
-    if (number3() === DW_TAG_PARTIAL_UNIT) return true;
-    at3 += 1;
-    for (let more2 = true; more2 && at3 < bytes2.length; ) {
-      const [name, form] = [number3(), number3()];
-      if (form === DW_FORM_IMPLICIT_CONST) number3();
-      more2 = name !== 0 || form !== 0;
-    }
-  }
-  return false;
-}
-function readSection(fields, index2) {
-  return {
-    index: index2,
-    nameOffset: fields.u32(0),
-    type: fields.u32(4),
-    flags: fields.u64(8),
-    offset: fields.u64(24),
-    size: fields.u64(32),
-    link: fields.u32(40),
-    info: fields.u32(44)
-  };
-}
-function within(source2, offset, length) {
-  return offset <= source2.size && length <= source2.size - offset;
-}
-function fieldsOf2(bytes2, byteOrder) {
-  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-  const little = byteOrder === "little";
-  return {
-    u16: (offset) => view.getUint16(offset, little),
-    u32: (offset) => view.getUint32(offset, little),
-    // Beyond 2^53 it loses digits, but is then beyond any file as well.
-    u64: (offset) => Number(view.getBigUint64(offset, little))
-  };
-}
-function latin1(bytes2) {
-  return Array.from(bytes2, (byte) => String.fromCharCode(byte)).join("");
-}
-
-// src/btf/encode.ts
-import { stat } from "node:fs/promises";
-
-// src/btf/file.ts
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
-async function withFile(path2, use) {
-  let file;
-  try {
-    file = await open(path2, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error2) {
-    throw new Failure("not-found", `Cannot read ${path2}.`, "Is the path right?", error2);
-  }
-  try {
-    const facts = await file.stat();
-    if (!facts.isFile()) throw new Failure("not-found", `${path2} is not a regular file.`);
-    return await use(fileSource(path2, file, facts.size));
-  } finally {
-    await file.close();
-  }
-}
-function fileSource(name, file, size2) {
-  return {
-    name,
-    size: size2,
-    read: async (offset, length) => {
-      const buffer = Buffer.alloc(length);
-      for (let done = 0; done < length; ) {
-        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
-        if (bytesRead === 0) throw new Failure("bad-elf", `${name} shrank while it was read.`);
-        done += bytesRead;
-      }
-      return buffer;
-    }
-  };
-}
-
-// src/btf/encode.ts
-async function encodeBtf(programs, encoder, request2) {
-  const { vmlinux, base, output, signal } = request2;
-  const ofBase = base === void 0 ? [] : ["--btf_base", base];
-  const elf = await withFile(vmlinux, readElf);
-  if (!hasDwarf(elf)) throw noDwarf(vmlinux);
-  const supplement = await withFile(vmlinux, supplementOf);
-  if (supplement !== void 0) throw incompleteDwarf(vmlinux, supplement);
-  if (await sizeOf3(output) !== void 0) {
-    throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
-  }
-  const { status, ...ending } = await programs.run({
-    program: encoder.path,
-    args: [...encoder.args, ...ofBase, "--btf_encode_detached", output, vmlinux],
-    ...encoder.env === void 0 ? {} : { env: encoder.env },
-    ...signal === void 0 ? {} : { signal }
-  });
-  const said = lastLines(`${ending.stderr}
-${ending.stdout.toString("utf8")}`);
-  if (ending.signal === "SIGKILL") throw killed();
-  if (status !== 0) throw await refused(vmlinux, status ?? ending.signal, said);
-  const size2 = await sizeOf3(output);
-  if (size2 === void 0 || size2 === 0) {
-    if (await isUnreadable(vmlinux, said)) throw await unreadableDwarf(vmlinux, said);
-    throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
-  }
-  return { size: size2 };
-}
-function noDwarf(vmlinux) {
-  return new Failure(
-    "no-dwarf",
-    `${vmlinux} has no debug information, so that no BTF can be made of it.`,
-    "The package is not the one with the debug information, or its vmlinux was stripped."
-  );
-}
-var USE_BOOT_IMAGE = "Take the BTF out of the boot image with --method embedded; the kernel is tried again when pahole or elfutils changes.";
-function incompleteDwarf(vmlinux, { path: path2, buildId }) {
-  return new Failure(
-    "unreadable-dwarf",
-    `dwz moved a part of the debug information of ${vmlinux} into ${printable(path2)} (build ID ${buildId}), and no pahole up to 1.31 reads such files.`,
-    USE_BOOT_IMAGE
-  );
-}
-async function isUnreadable(vmlinux, said) {
-  if (/error decoding cu|no debug(ging)? info|file has no \w+ type information/i.test(said)) {
-    return true;
-  }
-  if (/DWARF.*not found/i.test(said)) return true;
-  if (await withFile(vmlinux, hasPartialUnits)) return true;
-  return (await withFile(vmlinux, zstdSectionsOf)).length > 0;
-}
-async function unreadableDwarf(vmlinux, said) {
-  const isZstd = (await withFile(vmlinux, zstdSectionsOf)).length > 0;
-  const isDwz = await withFile(vmlinux, hasPartialUnits);
-  const [what, advice2] = isZstd ? [
-    "is compressed with zstd",
-    "Install elfutils (libdw and libelf) 0.189 or newer with zstd, and build pahole with it."
-  ] : isDwz ? ["was compressed by dwz, and no pahole up to 1.31 reads that", USE_BOOT_IMAGE] : [
-    "is in a form that it does not know",
-    "Install a newer elfutils (libdw and libelf), or use a newer pahole: --pahole 1.31."
-  ];
-  return new Failure(
-    "unreadable-dwarf",
-    `This pahole cannot read the debug information of ${vmlinux}, which ${what}.${said}`,
-    advice2
-  );
-}
-function killed() {
-  return new Failure(
-    "out-of-memory",
-    "pahole was killed, as the kernel does when memory runs out.",
-    "Run fewer kernels at once, give pahole fewer jobs, or use pahole 1.28 or newer, which needs a quarter of the memory."
-  );
-}
-async function refused(vmlinux, status, said) {
-  if (status === "SIGBUS" || /No space left on device|Could only write \d+ bytes/.test(said)) {
-    return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
-  }
-  if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
-    return new Failure("out-of-memory", `pahole ran out of memory.${said}`);
-  }
-  if (await isUnreadable(vmlinux, said)) return unreadableDwarf(vmlinux, said);
-  return new Failure("pahole-failed", `pahole ended with ${status} on ${vmlinux}.${said}`);
-}
-function lastLines(text3) {
-  const lines = text3.split("\n").map((line2) => printable(line2.trim()));
-  const last = lines.filter((line2) => line2 !== "").slice(-3);
-  return last.length === 0 ? "" : ` It said: ${last.join(" / ")}`;
-}
-async function sizeOf3(path2) {
-  try {
-    return (await stat(path2)).size;
-  } catch (error2) {
-    if (isSystemError(error2, "ENOENT")) return void 0;
-    throw error2;
-  }
-}
-
-// src/toolchain/memory.ts
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-
-// src/toolchain/version.ts
-function versionIn(text3) {
-  return /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)?.[1];
-}
-function compareVersions(left, right) {
-  const [a, b4] = [left, right].map((version4) => version4.split(".").map(Number));
-  for (let index2 = 0; index2 < Math.max(a?.length ?? 0, b4?.length ?? 0); index2++) {
-    const difference2 = (a?.[index2] ?? 0) - (b4?.[index2] ?? 0);
-    if (difference2 !== 0) return difference2;
-  }
-  return 0;
-}
-function atLeast(version4, least) {
-  return compareVersions(version4, least) >= 0;
-}
-
-// src/toolchain/memory.ts
-var MIB = 1024 * 1024;
-function paholeMemory(version4, debugInfo, jobs) {
-  const keepsAll = atLeast(version4, "1.25") && !atLeast(version4, "1.28");
-  const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
-  return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
-}
-function jobsThatFit(version4, debugInfo, wished, available) {
-  let jobs = wished;
-  while (jobs > 0 && paholeMemory(version4, debugInfo, jobs) > available) jobs--;
-  return jobs;
-}
-var LINUX = {
-  meminfo: "/proc/meminfo",
-  cgroup: "/proc/self/cgroup",
-  mount: "/sys/fs/cgroup"
-};
-function machineMemory(files = LINUX) {
-  const meminfo = read(files.meminfo) ?? "";
-  const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)?.[1] ?? Number.NaN) * 1024;
-  const [total, free2] = [field("MemTotal"), field("MemAvailable")];
-  const all = [
-    { total: bounded(total), available: bounded(free2) },
-    ...groups(files).map(readGroup)
-  ];
-  return {
-    total: Math.min(...all.map((one2) => one2.total)),
-    available: Math.max(0, Math.min(...all.map((one2) => one2.available)))
-  };
-}
-function bounded(value) {
-  return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
-}
-var V2 = {
-  limit: "memory.max",
-  usage: "memory.current",
-  cache: /^(?:in)?active_file (\d+)/gm
-};
-var V1 = {
-  limit: "memory.limit_in_bytes",
-  usage: "memory.usage_in_bytes",
-  cache: /^total_(?:in)?active_file (\d+)/gm
-};
-function groups({ cgroup, mount }) {
-  return (read(cgroup) ?? "").split("\n").flatMap((line2) => {
-    const [, controllers, path2] = /^\d+:([^:]*):(\/.*)$/.exec(line2) ?? [];
-    if (controllers === void 0 || path2 === void 0) return [];
-    if (controllers === "") return upwards(mount, path2).map((folder2) => ({ ...V2, folder: folder2 }));
-    if (!controllers.split(",").includes("memory")) return [];
-    return upwards(join(mount, "memory"), path2).map((folder2) => ({ ...V1, folder: folder2 }));
-  });
-}
-function upwards(root, path2) {
-  const folders = [root];
-  for (let at3 = path2; at3 !== "/" && at3 !== "."; at3 = dirname(at3)) folders.push(join(root, at3));
-  return folders.filter((folder2) => existsSync(folder2));
-}
-function readGroup({ folder: folder2, limit, usage, cache }) {
-  const most = Number(read(join(folder2, limit)) ?? Number.NaN);
-  const used = Number(read(join(folder2, usage)) ?? Number.NaN);
-  if (!Number.isFinite(most) || !Number.isFinite(used)) {
-    return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
-  }
-  const stat8 = read(join(folder2, "memory.stat")) ?? "";
-  const given = [...stat8.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
-  return { total: most, available: most - used + Math.min(given, used) };
-}
-function read(path2) {
-  try {
-    return readFileSync(path2, "utf8").trim();
-  } catch {
-    return void 0;
-  }
-}
-
-// src/toolchain/pahole-arguments.ts
-var PROFILES = ["default", "compat"];
-var FEATURES = [
-  "encode_force",
-  "var",
-  "float",
-  "enum64",
-  "decl_tag",
-  "type_tag",
-  "optimized_func",
-  "consistent_func"
-];
-var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
-var OLD_OPTIONS = [
-  { option: "btf_encode_force", profiles: ["default", "compat"] },
-  { option: "btf_gen_floats", profiles: ["default"] },
-  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
-  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
-  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
-  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
-  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
-];
-function paholeArguments(pahole3, wanted) {
-  const flags = [...kinds(pahole3, wanted.profile), ...languages(pahole3)];
-  const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
-  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
-}
-function kinds({ features, options: options3 }, profile) {
-  if (features.size > 0) {
-    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
-    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
-  }
-  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options3.has(one2.option)).map(
-    (one2) => `--${one2.option}`
-  );
-}
-function languages({ options: options3 }) {
-  return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
-}
-function parallelIsReproducible({ version: version4 }) {
-  return atLeast(version4, "1.29");
-}
-function caveats(version4) {
-  const before = (newer) => !atLeast(version4, newer);
-  return [
-    before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
-    before("1.25") && "It also describes functions whose parameters differ between objects.",
-    !before("1.25") && before("1.28") && "It takes 3 to 4 GB of memory for a kernel.",
-    before("1.29") && "It works with one thread: with more, every run would give other bytes."
-  ].filter((sentence) => sentence !== false);
-}
-
-// src/jobs/make-btf/run-pahole.ts
-async function runPahole(context2, vmlinux, cores, base) {
-  const { pahole: pahole3, memory } = context2;
-  const debugInfo = await withFile(vmlinux, debugInfoOf);
-  const need2 = paholeMemory(pahole3.version, debugInfo, 1);
-  const release2 = await memory.acquire(need2, context2.platform.interrupted);
-  try {
-    const spare = need2 + memory.free;
-    const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), spare));
-    return await start(context2, vmlinux, jobs, base);
-  } catch (error2) {
-    if (!(error2 instanceof Failure) || error2.reason !== "out-of-memory") throw error2;
-  } finally {
-    release2();
-  }
-  const all = await memory.acquire(memory.capacity, context2.platform.interrupted);
-  try {
-    return await start(context2, vmlinux, 1, base);
-  } finally {
-    all();
-  }
-}
-async function start({ platform: platform4, pahole: pahole3, profile }, vmlinux, jobs, base) {
-  const { args, flags } = paholeArguments(pahole3, { profile, jobs });
-  const file = `${vmlinux}.btf`;
-  await rm(file, { force: true });
-  const encoder = { path: pahole3.path, args };
-  const signal = platform4.interrupted;
-  await encodeBtf(platform4.programs, encoder, { vmlinux, base, output: file, signal });
-  return { file, flags };
-}
-
-// src/jobs/make-btf/modules.ts
-var DEFAULT_MODULES = [
-  "bonding",
-  "ext4",
-  "ip_vs",
-  "kvm",
-  "nf_conntrack",
-  "nfs",
-  "openvswitch",
-  "overlay",
-  "xfs"
-];
-var MODULE_GLOB = /^[\w*?[\]-]{1,100}$/;
-function parseModuleNames(words2) {
-  if (words2.includes("none")) {
-    if (words2.length === 1) return void 0;
-    throw new Failure("usage", "'none' of --modules stands alone.");
-  }
-  const names = words2.flatMap((word3) => word3 === "default" ? DEFAULT_MODULES : [word3]);
-  const wrong = names.find((name) => !MODULE_GLOB.test(name));
-  if (wrong !== void 0) {
-    throw new Failure(
-      "usage",
-      `'${printable(wrong)}' of --modules is no module's name.`,
-      "Give names such as nf_conntrack, globs, 'default', or 'none'."
-    );
-  }
-  return [...new Set(names)].sort();
-}
-var MAX_MODULE_BYTES = 1024 ** 3;
-var SUFFIX = ".ko.debug";
-function findModules(files, vmlinuxPath, names, folder2) {
-  const root = `${dirname2(pathOfMember(vmlinuxPath))}/kernel/`;
-  const isWanted = selector(names);
-  const modules2 = /* @__PURE__ */ new Map();
-  const sorted2 = files.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1);
-  for (const file of sorted2) {
-    const { path: path2, kind, ghost } = file;
-    if (kind !== "file" || ghost || !path2.startsWith(root) || !path2.endsWith(SUFFIX)) continue;
-    const name = basename(path2, SUFFIX).replaceAll("-", "_");
-    if (!/^\w+$/.test(name) || modules2.has(name) || !isWanted(name)) continue;
-    modules2.set(name, { name, file, target: join2(folder2, `${name}.ko`) });
-  }
-  const found = [...modules2.values()];
-  const bytes2 = found.reduce((sum2, { file }) => sum2 + file.size, 0);
-  if (bytes2 > MAX_MODULE_BYTES) {
-    throw new Failure(
-      "usage",
-      `The ${found.length} modules that --modules names have ${bytes2} bytes, and ${MAX_MODULE_BYTES} is the most.`,
-      "Name fewer modules."
-    );
-  }
-  return found;
-}
-async function mergeWithModules(context2, base, modules2) {
-  const kernel = makePlain(await readFile(base));
-  const kernelTypes = new Btf(kernel);
-  const encoded = [];
-  const excluded = [];
-  for (const { name, target } of modules2) {
-    try {
-      const { file } = await runPahole(context2, target, () => 1, base);
-      const bytes2 = makePlain(await readFile(file), kernelTypes);
-      checkBtf(bytes2, { kind: "any" }, kernelTypes);
-      encoded.push({ name, bytes: bytes2 });
-      await rm2(file);
-    } catch (error2) {
-      context2.platform.interrupted.throwIfAborted();
-      const failure = asFailure(error2);
-      if (!isAboutModule(failure)) throw error2;
-      excluded.push({ name, why: `${failure.reason}: ${failure.message}` });
-    }
-    await rm2(target, { force: true });
-  }
-  const merged = mergeModules(kernel, encoded);
-  for (const { name, fields } of merged.excluded) {
-    excluded.push({ name, why: `libbpf could not decide on ${fields.join(", ")}` });
-  }
-  return { btf: merged.btf, use: { included: merged.modules, excluded } };
-}
-function isAboutModule({ reason: reason2 }) {
-  return ["no-dwarf", "unreadable-dwarf", "bad-elf", "bad-btf", "pahole-failed"].includes(reason2);
-}
-
-// src/jobs/make-btf/run.ts
-import { availableParallelism as availableParallelism2 } from "node:os";
-
-// src/toolchain/prepare.ts
-import { rm as rm7 } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join as join9 } from "node:path";
-
 // src/platform/decompress.ts
-import { pipeline } from "node:stream";
-import zlib from "node:zlib";
 var DECODER_MEMORY = 128 * 1024 * 1024;
 async function* decompress(compression, body, { programs, xz }, damaged) {
   const program3 = programFor(compression, xz);
@@ -44011,17 +42765,17 @@ function written(stdin, bytes2) {
 }
 
 // src/platform/temporary-folder.ts
-import { readFileSync as readFileSync2, readlinkSync } from "node:fs";
-import { mkdtemp, readdir, rm as rm3 } from "node:fs/promises";
-import { join as join3 } from "node:path";
+import { readFileSync, readlinkSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 async function makeTemporaryFolder(parent, purpose) {
   const self2 = ownerOf(process.pid);
   await removeAbandoned(parent);
-  return mkdtemp(join3(parent, `btfhub-${purpose}-${self2}-`));
+  return mkdtemp(join(parent, `btfhub-${purpose}-${self2}-`));
 }
 var OWNED = /^btfhub-[a-z]+-(\d+)\.(\d+)\.(\d+)-\w{6}$/;
 function ownerOf(pid) {
-  const stat8 = readFileSync2(`/proc/${pid}/stat`, "latin1");
+  const stat8 = readFileSync(`/proc/${pid}/stat`, "latin1");
   const start2 = stat8.slice(stat8.lastIndexOf(")") + 2).split(" ")[19];
   return `${pid}.${start2}.${namespace()}`;
 }
@@ -44034,7 +42788,7 @@ async function removeAbandoned(parent) {
     const [, pid, start2, space] = OWNED.exec(name) ?? [];
     if (pid === void 0 || space !== namespace()) continue;
     if (isRunning(Number(pid), `${pid}.${start2}.${space}`)) continue;
-    await rm3(join3(parent, name), { recursive: true, force: true }).catch(() => {
+    await rm(join(parent, name), { recursive: true, force: true }).catch(() => {
     });
   }
 }
@@ -44049,18 +42803,18 @@ function isRunning(pid, owner) {
 // src/toolchain/build-tool.ts
 import { copyFile as copyFile2, mkdir as mkdir3, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename as basename2, join as join6 } from "node:path";
+import { basename, join as join4 } from "node:path";
 
 // src/toolchain/fetch-sources.ts
-import { existsSync as existsSync3 } from "node:fs";
-import { mkdir as mkdir2, rm as rm5 } from "node:fs/promises";
-import { join as join5 } from "node:path";
+import { existsSync as existsSync2 } from "node:fs";
+import { mkdir as mkdir2, rm as rm3 } from "node:fs/promises";
+import { join as join3 } from "node:path";
 
 // src/toolchain/sources.ts
 import { createHash as createHash2 } from "node:crypto";
-import { createReadStream, existsSync as existsSync2 } from "node:fs";
-import { copyFile, mkdir, rm as rm4 } from "node:fs/promises";
-import { join as join4, resolve } from "node:path";
+import { createReadStream, existsSync } from "node:fs";
+import { copyFile, mkdir, rm as rm2 } from "node:fs/promises";
+import { join as join2, resolve } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 
 // src/sha256.ts
@@ -44238,15 +42992,15 @@ async function sha256Of(path2) {
   return hash.digest("hex");
 }
 async function checkedCopy(source2, folder2) {
-  if (!existsSync2(source2.path)) {
+  if (!existsSync(source2.path)) {
     throw new Failure("not-found", `There is no tarball at '${source2.path}'.`);
   }
   await mkdir(folder2, { recursive: true });
-  const copy = join4(folder2, `${source2.repository}.tar`);
+  const copy = join2(folder2, `${source2.repository}.tar`);
   await copyFile(source2.path, copy);
   const sum2 = await sha256Of(copy);
   if (sum2 === source2.sha256) return copy;
-  await rm4(copy, { force: true });
+  await rm2(copy, { force: true });
   throw new Failure(
     "checksum-mismatch",
     `'${source2.path}' has the SHA-256 ${sum2}, and ${source2.sha256} was promised.`,
@@ -44258,8 +43012,8 @@ async function checkedCopy(source2, folder2) {
 var TIMEOUTS = { silence: 15, attempt: 180 };
 async function fetchSources(platform4, recipe, sources2, folder2, options3) {
   for (const part of recipe.parts) {
-    const place = join5(folder2, part.path);
-    if (existsSync3(join5(place, "src"))) continue;
+    const place = join3(folder2, part.path);
+    if (existsSync2(join3(place, "src"))) continue;
     const fitting = sources2.filter(({ repository }) => repository === part.repository);
     await fetchPart(platform4, part, fitting, place, options3);
   }
@@ -44272,7 +43026,7 @@ async function fetchPart(platform4, part, sources2, place, options3) {
       return await checkOut(platform4, source2.url, part.commit, place, options3.timeouts);
     } catch (error2) {
       platform4.interrupted.throwIfAborted();
-      await rm5(place, { recursive: true, force: true });
+      await rm3(place, { recursive: true, force: true });
       answers.push(`${addressText(source2.url)}: ${describe(error2)}`);
       options3.note(
         `${addressText(source2.url)} did not deliver ${part.repository}: ${describe(error2)}`
@@ -44294,7 +43048,7 @@ async function unpack(platform4, source2, place) {
     cwd: place,
     signal: platform4.interrupted
   });
-  await rm5(`${place}.tarball`, { recursive: true, force: true });
+  await rm3(`${place}.tarball`, { recursive: true, force: true });
   if (answer2.status === 0) return;
   throw new Failure("not-found", `tar cannot unpack '${source2.path}': ${lastLine(answer2.stderr)}.`);
 }
@@ -44348,9 +43102,25 @@ function lastLine(text3) {
   return text3.trim().split("\n").at(-1) ?? "";
 }
 
+// src/toolchain/version.ts
+function versionIn(text3) {
+  return /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)?.[1];
+}
+function compareVersions(left, right) {
+  const [a, b4] = [left, right].map((version4) => version4.split(".").map(Number));
+  for (let index2 = 0; index2 < Math.max(a?.length ?? 0, b4?.length ?? 0); index2++) {
+    const difference2 = (a?.[index2] ?? 0) - (b4?.[index2] ?? 0);
+    if (difference2 !== 0) return difference2;
+  }
+  return 0;
+}
+function atLeast(version4, least) {
+  return compareVersions(version4, least) >= 0;
+}
+
 // src/toolchain/build-tool.ts
 async function buildTool(platform4, recipe, work, options3) {
-  const [source2, build2, finished] = [join6(work, "source"), join6(work, "build"), join6(work, "tool")];
+  const [source2, build2, finished] = [join4(work, "source"), join4(work, "build"), join4(work, "tool")];
   options3.stage("sources");
   await fetchSources(platform4, recipe, options3.sources, source2, options3);
   options3.stage("configure");
@@ -44359,8 +43129,8 @@ async function buildTool(platform4, recipe, work, options3) {
   const jobs = String(availableParallelism());
   await cmake(platform4, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
   options3.stage("check");
-  await collect(platform4, join6(build2, recipe.target), finished);
-  await checkVersion(platform4, recipe, join6(finished, "bin", recipe.target));
+  await collect(platform4, join4(build2, recipe.target), finished);
+  await checkVersion(platform4, recipe, join4(finished, "bin", recipe.target));
   if (recipe.companion) {
     await cmake(platform4, recipe, ["--build", build2, "--target", recipe.companion.target]);
     await compile(platform4, recipe, recipe.companion, { source: source2, build: build2, finished });
@@ -44368,18 +43138,18 @@ async function buildTool(platform4, recipe, work, options3) {
   return finished;
 }
 async function compile(platform4, recipe, { name, source: text3, library, headers }, folders) {
-  const file = join6(folders.build, `${name}.c`);
-  const program3 = join6(folders.finished, "bin", name);
+  const file = join4(folders.build, `${name}.c`);
+  const program3 = join4(folders.finished, "bin", name);
   await writeFile(file, text3);
   const answer2 = await platform4.programs.run({
     program: "cc",
     args: [
       "-O2",
-      `-I${join6(folders.source, headers)}`,
+      `-I${join4(folders.source, headers)}`,
       "-o",
       program3,
       file,
-      join6(folders.build, library),
+      join4(folders.build, library),
       "-pthread"
     ],
     signal: platform4.interrupted,
@@ -44409,12 +43179,12 @@ function firstError(output) {
 }
 var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
 async function collect(platform4, program3, finished) {
-  await mkdir3(join6(finished, "bin"), { recursive: true });
-  await mkdir3(join6(finished, "lib"));
-  await copyFile2(program3, join6(finished, "bin", basename2(program3)));
+  await mkdir3(join4(finished, "bin"), { recursive: true });
+  await mkdir3(join4(finished, "lib"));
+  await copyFile2(program3, join4(finished, "bin", basename(program3)));
   const { stdout } = await platform4.programs.run({ program: "ldd", args: [program3] });
   for (const [, name = "", path2 = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
-    if (!GLIBC.test(name)) await copyFile2(path2, join6(finished, "lib", name));
+    if (!GLIBC.test(name)) await copyFile2(path2, join4(finished, "lib", name));
   }
 }
 async function checkVersion(platform4, recipe, program3) {
@@ -44430,7 +43200,7 @@ function failed(message) {
 }
 
 // src/toolchain/dependencies.ts
-import { existsSync as existsSync4 } from "node:fs";
+import { existsSync as existsSync3 } from "node:fs";
 var need = (thing, apt, dnf = apt) => ({ thing, apt, dnf });
 var TO_BUILD = [
   // Without the recommended packages, apt brings a git that trusts no HTTPS server.
@@ -44456,7 +43226,7 @@ var DISTRIBUTION_PACKAGES = {
 var ZSTD = need("zstd", "zstd");
 async function installDependencies(platform4, needs, options3) {
   const missing3 = needs.filter(
-    ({ thing }) => !(thing.startsWith("/") ? existsSync4(thing) : platform4.programs.find(thing))
+    ({ thing }) => !(thing.startsWith("/") ? existsSync3(thing) : platform4.programs.find(thing))
   );
   if (missing3.length === 0) return;
   const things = missing3.map(({ thing }) => thing).join(", ");
@@ -44564,27 +43334,79 @@ function tooOld(path2, version4) {
   );
 }
 
+// src/toolchain/pahole-arguments.ts
+var PROFILES = ["default", "compat"];
+var FEATURES = [
+  "encode_force",
+  "var",
+  "float",
+  "enum64",
+  "decl_tag",
+  "type_tag",
+  "optimized_func",
+  "consistent_func"
+];
+var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
+var OLD_OPTIONS = [
+  { option: "btf_encode_force", profiles: ["default", "compat"] },
+  { option: "btf_gen_floats", profiles: ["default"] },
+  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
+  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
+  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
+  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
+  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
+];
+function paholeArguments(pahole3, wanted) {
+  const flags = [...kinds(pahole3, wanted.profile), ...languages(pahole3)];
+  const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
+  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
+}
+function kinds({ features, options: options3 }, profile) {
+  if (features.size > 0) {
+    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
+    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
+  }
+  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options3.has(one2.option)).map(
+    (one2) => `--${one2.option}`
+  );
+}
+function languages({ options: options3 }) {
+  return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
+}
+function parallelIsReproducible({ version: version4 }) {
+  return atLeast(version4, "1.29");
+}
+function caveats(version4) {
+  const before = (newer) => !atLeast(version4, newer);
+  return [
+    before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
+    before("1.25") && "It also describes functions whose parameters differ between objects.",
+    !before("1.25") && before("1.28") && "It takes 3 to 4 GB of memory for a kernel.",
+    before("1.29") && "It works with one thread: with more, every run would give other bytes."
+  ].filter((sentence) => sentence !== false);
+}
+
 // src/toolchain/tool-cache.ts
 import { randomUUID } from "node:crypto";
-import { existsSync as existsSync5 } from "node:fs";
-import { cp, mkdir as mkdir4, readdir as readdir2, readFile as readFile2, rename, rm as rm6, writeFile as writeFile2 } from "node:fs/promises";
+import { existsSync as existsSync4 } from "node:fs";
+import { cp, mkdir as mkdir4, readdir as readdir2, readFile, rename, rm as rm4, writeFile as writeFile2 } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname as dirname3, join as join7, relative } from "node:path";
+import { dirname, join as join5, relative } from "node:path";
 function defaultCacheFolder(env) {
   if (env.RUNNER_TOOL_CACHE) return env.RUNNER_TOOL_CACHE;
-  const home = env.XDG_CACHE_HOME || join7(env.HOME || homedir(), ".cache");
-  return join7(home, "btfhub", "tools");
+  const home = env.XDG_CACHE_HOME || join5(env.HOME || homedir(), ".cache");
+  return join5(home, "btfhub", "tools");
 }
 function toolFolder(cacheFolder, recipe) {
   const version4 = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
   const variant2 = `${process.arch}-${fingerprint(recipe)}`;
-  return join7(cacheFolder, `btfhub-${recipe.tool}`, version4, variant2);
+  return join5(cacheFolder, `btfhub-${recipe.tool}`, version4, variant2);
 }
 var SUMS = "SHA256SUMS";
 async function findTool(cacheFolder, recipe) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  if (!existsSync5(folder2) || !existsSync5(`${folder2}.complete`)) return void 0;
-  const sums = await readFile2(join7(folder2, SUMS), "utf8").catch(undefinedIfMissing);
+  if (!existsSync4(folder2) || !existsSync4(`${folder2}.complete`)) return void 0;
+  const sums = await readFile(join5(folder2, SUMS), "utf8").catch(undefinedIfMissing);
   if (sums === await sumsOf(folder2)) return folder2;
   throw new Failure(
     "checksum-mismatch",
@@ -44595,8 +43417,8 @@ async function findTool(cacheFolder, recipe) {
 async function sumsOf(folder2) {
   const entries = await readdir2(folder2, { recursive: true, withFileTypes: true });
   const lines = entries.filter((entry) => !entry.isDirectory() && entry.name !== SUMS).map(async (entry) => {
-    const path2 = join7(entry.parentPath, entry.name);
-    const sum2 = entry.isFile() ? sha256(await readFile2(path2)) : "not a file";
+    const path2 = join5(entry.parentPath, entry.name);
+    const sum2 = entry.isFile() ? sha256(await readFile(path2)) : "not a file";
     return `${sum2}  ${relative(folder2, path2)}
 `;
   });
@@ -44607,11 +43429,11 @@ function undefinedIfMissing(error2) {
 }
 async function saveTool(cacheFolder, recipe, finished) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  const staging = join7(dirname3(folder2), `.${randomUUID()}`);
+  const staging = join5(dirname(folder2), `.${randomUUID()}`);
   try {
-    await mkdir4(dirname3(folder2), { recursive: true });
+    await mkdir4(dirname(folder2), { recursive: true });
     await cp(finished, staging, { recursive: true });
-    await writeFile2(join7(staging, SUMS), await sumsOf(staging));
+    await writeFile2(join5(staging, SUMS), await sumsOf(staging));
     await rename(staging, folder2).catch(async (error2) => {
       if (!isSystemError(error2, "ENOTEMPTY") && !isSystemError(error2, "EEXIST")) throw error2;
       await writeFile2(`${folder2}.complete`, "");
@@ -44622,22 +43444,22 @@ async function saveTool(cacheFolder, recipe, finished) {
     await writeFile2(`${folder2}.complete`, "");
     return folder2;
   } finally {
-    await rm6(staging, { recursive: true, force: true });
+    await rm4(staging, { recursive: true, force: true });
   }
 }
 async function discardTool(cacheFolder, recipe) {
   const folder2 = toolFolder(cacheFolder, recipe);
-  const discarded = join7(dirname3(folder2), `.${randomUUID()}`);
-  await rm6(`${folder2}.complete`, { force: true });
+  const discarded = join5(dirname(folder2), `.${randomUUID()}`);
+  await rm4(`${folder2}.complete`, { force: true });
   await rename(folder2, discarded).catch((error2) => {
     if (!isSystemError(error2, "ENOENT")) throw error2;
   });
-  await rm6(discarded, { recursive: true, force: true });
+  await rm4(discarded, { recursive: true, force: true });
 }
 
 // src/toolchain/xz.ts
-import { existsSync as existsSync6 } from "node:fs";
-import { dirname as dirname4, join as join8 } from "node:path";
+import { existsSync as existsSync5 } from "node:fs";
+import { dirname as dirname2, join as join6 } from "node:path";
 var FAST_XZ = "5.8";
 async function inspectXz(platform4, path2, origin) {
   const found = platform4.programs.find(path2);
@@ -44659,8 +43481,8 @@ var SAMPLE = Buffer.from(
 );
 var SAMPLE_RANGE = { offset: 4, size: 3 };
 async function cutterFor({ programs }, xz) {
-  const decoder = join8(dirname4(xz), RANGE_DECODER);
-  if (existsSync6(decoder)) {
+  const decoder = join6(dirname2(xz), RANGE_DECODER);
+  if (existsSync5(decoder)) {
     const path3 = decoder;
     const answer3 = await programs.run({ ...rangeDecoder(path3, SAMPLE_RANGE), input: SAMPLE });
     if (answer3.status === 0 && answer3.stdout.length === 3) return { kind: "decoder", path: path3 };
@@ -44777,7 +43599,7 @@ var ToolPreparer = class {
     try {
       const folder2 = await findTool(this.#cacheFolder, recipe);
       if (!folder2) return void 0;
-      return await tool.inspect(this.#platform, join9(folder2, "bin", recipe.target), "cached");
+      return await tool.inspect(this.#platform, join7(folder2, "bin", recipe.target), "cached");
     } catch (error2) {
       this.#progress.warn(`The kept ${tool.name} is not used, and built again: ${describe(error2)}`);
       await discardTool(this.#cacheFolder, recipe);
@@ -44822,14 +43644,14 @@ var ToolPreparer = class {
         }
       });
       const folder2 = await saveTool(this.#cacheFolder, recipe, finished);
-      const built2 = await tool.inspect(this.#platform, join9(folder2, "bin", recipe.target), "built");
+      const built2 = await tool.inspect(this.#platform, join7(folder2, "bin", recipe.target), "built");
       task?.end("built", folder2);
       return built2;
     } catch (error2) {
       task?.end("failed");
       throw error2;
     } finally {
-      await rm7(work, { recursive: true, force: true, maxRetries: 3 });
+      await rm5(work, { recursive: true, force: true, maxRetries: 3 });
     }
   }
   /** `auto`: the machine's own rather than none, but never past a tarball that was tampered with. */
@@ -45630,6 +44452,83 @@ function asBase(text3) {
   return url3.href.endsWith("/") ? url3.href : `${url3.href}/`;
 }
 
+// src/toolchain/memory.ts
+import { existsSync as existsSync6, readFileSync as readFileSync2 } from "node:fs";
+import { dirname as dirname3, join as join8 } from "node:path";
+var MIB = 1024 * 1024;
+function paholeMemory(version4, debugInfo, jobs) {
+  const keepsAll = atLeast(version4, "1.25") && !atLeast(version4, "1.28");
+  const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
+  return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
+}
+function jobsThatFit(version4, debugInfo, wished, available) {
+  let jobs = wished;
+  while (jobs > 0 && paholeMemory(version4, debugInfo, jobs) > available) jobs--;
+  return jobs;
+}
+var LINUX = {
+  meminfo: "/proc/meminfo",
+  cgroup: "/proc/self/cgroup",
+  mount: "/sys/fs/cgroup"
+};
+function machineMemory(files = LINUX) {
+  const meminfo = read(files.meminfo) ?? "";
+  const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)?.[1] ?? Number.NaN) * 1024;
+  const [total, free2] = [field("MemTotal"), field("MemAvailable")];
+  const all = [
+    { total: bounded(total), available: bounded(free2) },
+    ...groups(files).map(readGroup)
+  ];
+  return {
+    total: Math.min(...all.map((one2) => one2.total)),
+    available: Math.max(0, Math.min(...all.map((one2) => one2.available)))
+  };
+}
+function bounded(value) {
+  return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
+}
+var V2 = {
+  limit: "memory.max",
+  usage: "memory.current",
+  cache: /^(?:in)?active_file (\d+)/gm
+};
+var V1 = {
+  limit: "memory.limit_in_bytes",
+  usage: "memory.usage_in_bytes",
+  cache: /^total_(?:in)?active_file (\d+)/gm
+};
+function groups({ cgroup, mount }) {
+  return (read(cgroup) ?? "").split("\n").flatMap((line2) => {
+    const [, controllers, path2] = /^\d+:([^:]*):(\/.*)$/.exec(line2) ?? [];
+    if (controllers === void 0 || path2 === void 0) return [];
+    if (controllers === "") return upwards(mount, path2).map((folder2) => ({ ...V2, folder: folder2 }));
+    if (!controllers.split(",").includes("memory")) return [];
+    return upwards(join8(mount, "memory"), path2).map((folder2) => ({ ...V1, folder: folder2 }));
+  });
+}
+function upwards(root, path2) {
+  const folders = [root];
+  for (let at3 = path2; at3 !== "/" && at3 !== "."; at3 = dirname3(at3)) folders.push(join8(root, at3));
+  return folders.filter((folder2) => existsSync6(folder2));
+}
+function readGroup({ folder: folder2, limit, usage, cache }) {
+  const most = Number(read(join8(folder2, limit)) ?? Number.NaN);
+  const used = Number(read(join8(folder2, usage)) ?? Number.NaN);
+  if (!Number.isFinite(most) || !Number.isFinite(used)) {
+    return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
+  }
+  const stat8 = read(join8(folder2, "memory.stat")) ?? "";
+  const given = [...stat8.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
+  return { total: most, available: most - used + Math.min(given, used) };
+}
+function read(path2) {
+  try {
+    return readFileSync2(path2, "utf8").trim();
+  } catch {
+    return void 0;
+  }
+}
+
 // src/download/scheduler.ts
 var TICK = 500;
 var PROGRESS = 64 * 1024;
@@ -46034,7 +44933,7 @@ var Semaphore = class {
 };
 
 // src/jobs/make-btf/signature-verifier.ts
-import { readFile as readFile3 } from "node:fs/promises";
+import { readFile as readFile2 } from "node:fs/promises";
 
 // src/download/fetch-file.ts
 import { Readable } from "node:stream";
@@ -70850,7 +69749,7 @@ function createHash3(outlen, key, salt, personal) {
 }
 var OUTBYTES_MAX = 64;
 var BLOCKBYTES = 128;
-var TYPE2 = 2;
+var TYPE = 2;
 var VERSION2 = 19;
 var TAGBYTES_MAX = 4294967295;
 var TAGBYTES_MIN = 4;
@@ -70932,7 +69831,7 @@ function* makePRNG(wasmContext, pass, lane, slice2, m_, totalPasses, segmentLeng
   LE64(Z5, slice2, 16);
   LE64(Z5, m_, 24);
   LE64(Z5, totalPasses, 32);
-  LE64(Z5, TYPE2, 40);
+  LE64(Z5, TYPE, 40);
   for (let i3 = 1; i3 <= segmentLength; i3++) {
     LE64(wasmContext.refs.prngTmp, i3, Z5.length);
     const g22 = G2(wasmContext, wasmContext.refs.ZERO1024, wasmContext.refs.prngTmp, wasmContext.refs.prngR);
@@ -70948,7 +69847,7 @@ function validateParams({ type, version: version4, tagLength: tagLength2, passwo
       throw new Error(`${name} size should be between ${min} and ${max2} bytes`);
     }
   };
-  if (type !== TYPE2 || version4 !== VERSION2) throw new Error("Unsupported type or version");
+  if (type !== TYPE || version4 !== VERSION2) throw new Error("Unsupported type or version");
   assertLength("password", password, passwordBYTES_MIN, passwordBYTES_MAX);
   assertLength("salt", salt, SALTBYTES_MIN, SALTBYTES_MAX);
   assertLength("tag", tagLength2, TAGBYTES_MIN, TAGBYTES_MAX);
@@ -70961,7 +69860,7 @@ var KB = 1024;
 var WASM_PAGE_SIZE = 64 * KB;
 function argon2id(params, { memory, instance: wasmInstance }) {
   if (!isLittleEndian) throw new Error("BigEndian system not supported");
-  const ctx = validateParams({ type: TYPE2, version: VERSION2, ...params });
+  const ctx = validateParams({ type: TYPE, version: VERSION2, ...params });
   const { G: wasmG, G2: wasmG2, xor: wasmXOR, getLZ: wasmLZ } = wasmInstance.exports;
   const wasmRefs = {};
   const wasmFn = {};
@@ -71902,8 +70801,75 @@ async function keysOf({ name, bytes: bytes2 }) {
   }
 }
 
+// src/rpm/corrupt.ts
+function corrupt(message) {
+  return new Failure(
+    "corrupt-package",
+    message,
+    "Download the package again; if it fails in the same way, the published copy is damaged: report it to its repository."
+  );
+}
+
 // src/rpm/signature-packet.ts
-import { constants as constants2, createHash as createHash4, createPublicKey, createVerify } from "node:crypto";
+import { constants, createHash as createHash4, createPublicKey, createVerify } from "node:crypto";
+
+// src/rpm/tags.ts
+var TAG = {
+  name: 1e3,
+  version: 1001,
+  release: 1002,
+  epoch: 1003,
+  arch: 1022,
+  oldFileNames: 1027,
+  fileSizes: 1028,
+  fileModes: 1030,
+  fileDigests: 1035,
+  fileLinkTos: 1036,
+  fileFlags: 1037,
+  archiveSize: 1046,
+  fileDevices: 1095,
+  fileInodes: 1096,
+  dirIndexes: 1116,
+  baseNames: 1117,
+  dirNames: 1118,
+  payloadFormat: 1124,
+  payloadCompressor: 1125,
+  payloadFlags: 1126,
+  longFileSizes: 5008,
+  fileDigestAlgorithm: 5011,
+  payloadDigest: 5092,
+  payloadDigestAlgorithm: 5093,
+  payloadDigestUnpacked: 5097,
+  payloadSize: 5112,
+  payloadSizeUnpacked: 5113,
+  rpmFormat: 5114
+};
+var SIGNATURE_TAG = {
+  dsa: 267,
+  rsa: 268,
+  sha1: 269,
+  longSize: 270,
+  longArchiveSize: 271,
+  sha256: 273,
+  openpgp: 278,
+  sha3: 279,
+  size: 1e3,
+  pgp: 1002,
+  gpg: 1005,
+  archiveSize: 1007
+};
+var DIGEST_ALGORITHMS = /* @__PURE__ */ new Map([
+  [1, "md5"],
+  [2, "sha1"],
+  [8, "sha256"],
+  [9, "sha384"],
+  [10, "sha512"],
+  [11, "sha224"],
+  [12, "sha3-256"],
+  [14, "sha3-512"]
+]);
+
+// src/rpm/signature-packet.ts
 var SIGNATURE_TAG2 = 2;
 var BINARY_DOCUMENT = 0;
 var RSA = 1;
@@ -71991,7 +70957,7 @@ function version3(body) {
         throw new Error("Signed digest did not match");
       }
       const verifier = createVerify(hash).update(bytes2).update(made);
-      const good = verifier.verify({ key: rsa, padding: constants2.RSA_PKCS1_PADDING }, padded);
+      const good = verifier.verify({ key: rsa, padding: constants.RSA_PKCS1_PADDING }, padded);
       if (!good) throw new Error("Signature verification failed");
     }
   };
@@ -72277,7 +71243,7 @@ function noKeys(kernel) {
 }
 async function readKeys2(path2) {
   try {
-    return { name: path2, bytes: await readFile3(path2), trusted: true };
+    return { name: path2, bytes: await readFile2(path2), trusted: true };
   } catch (error2) {
     throw new Failure("usage", `--trust-key: ${path2} cannot be read: ${describe(error2)}.`);
   }
@@ -72285,9 +71251,9 @@ async function readKeys2(path2) {
 
 // src/jobs/make-btf/workspace.ts
 import { rmSync } from "node:fs";
-import { mkdtemp as mkdtemp2, rm as rm8, statfs } from "node:fs/promises";
+import { mkdtemp as mkdtemp2, rm as rm6, statfs } from "node:fs/promises";
 import { tmpdir as tmpdir2 } from "node:os";
-import { join as join10 } from "node:path";
+import { join as join9 } from "node:path";
 var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
@@ -72306,11 +71272,11 @@ async function openWorkspace(platform4, chosen, availableMemory) {
     capacity,
     inMemory: parent === MEMORY,
     kernelDirectory: async () => {
-      const path2 = await mkdtemp2(join10(folder2, "kernel-"));
-      return { folder: path2, remove: () => rm8(path2, { recursive: true, force: true }) };
+      const path2 = await mkdtemp2(join9(folder2, "kernel-"));
+      return { folder: path2, remove: () => rm6(path2, { recursive: true, force: true }) };
     },
     remove: async () => {
-      await rm8(folder2, { recursive: true, force: true });
+      await rm6(folder2, { recursive: true, force: true });
       process.off("exit", removeNow);
     }
   };
@@ -72778,7 +71744,7 @@ function counted(count2, one2, several = `${one2}s`) {
 
 // src/toolchain/dwarf-tools.ts
 import { readFileSync as readFileSync3 } from "node:fs";
-import { dirname as dirname5, join as join11 } from "node:path";
+import { dirname as dirname4, join as join10 } from "node:path";
 var LIBRARY_FOLDERS = [
   "/usr/lib/x86_64-linux-gnu",
   "/usr/lib/aarch64-linux-gnu",
@@ -72787,7 +71753,7 @@ var LIBRARY_FOLDERS = [
   "/usr/lib"
 ];
 function dwarfToolsOf(pahole3) {
-  const beside = join11(dirname5(pahole3.path), "..", "lib");
+  const beside = join10(dirname4(pahole3.path), "..", "lib");
   return toolsWith(pahole3.version, [beside, ...LIBRARY_FOLDERS]);
 }
 async function expectedDwarfTools(platform4, { pahole: pahole3, toolCache }) {
@@ -72802,7 +71768,7 @@ async function expectedDwarfTools(platform4, { pahole: pahole3, toolCache }) {
   );
   if (recipe === void 0) return { pahole: wish };
   const kept = toolFolder(toolCache ?? defaultCacheFolder(platform4.env), recipe);
-  return toolsWith(recipe.version, [join11(kept, "lib"), ...LIBRARY_FOLDERS]);
+  return toolsWith(recipe.version, [join10(kept, "lib"), ...LIBRARY_FOLDERS]);
 }
 function toolsWith(pahole3, folders) {
   const elfutils = elfutilsVersion(folders);
@@ -72811,7 +71777,7 @@ function toolsWith(pahole3, folders) {
 function elfutilsVersion(folders) {
   for (const folder2 of folders) {
     try {
-      const text3 = readFileSync3(join11(folder2, "libdw.so.1"), "latin1");
+      const text3 = readFileSync3(join10(folder2, "libdw.so.1"), "latin1");
       return /\0(0\.\d{3})\0/.exec(text3)?.[1];
     } catch {
     }
@@ -73045,6 +72011,224 @@ var TypeText = class {
     }
   }
 };
+
+// src/btf/elf.ts
+var SHT_NOBITS = 8;
+var SHT_NULL = 0;
+var SHN_XINDEX = 65535;
+var HEADER_SIZE2 = 64;
+var SECTION_SIZE = 64;
+var MAX_SECTIONS = 1e5;
+function bytesSource(name, bytes2) {
+  return {
+    name,
+    size: bytes2.length,
+    read: async (offset, length) => bytes2.subarray(offset, offset + length)
+  };
+}
+async function isElf(source2) {
+  return source2.size >= 4 && latin1(await source2.read(0, 4)) === "\x7FELF";
+}
+async function readElf(source2) {
+  const bad4 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
+  if (!await isElf(source2)) throw bad4("is not an ELF file");
+  if (source2.size < HEADER_SIZE2) throw bad4("ends within its ELF header");
+  const header = await source2.read(0, HEADER_SIZE2);
+  if (header[4] === 1) throw bad4("is a 32-bit ELF file, and only 64-bit ones are read");
+  const order = header[5];
+  if (header[4] !== 2 || order !== 1 && order !== 2) throw bad4("has a broken ELF header");
+  const byteOrder = order === 1 ? "little" : "big";
+  const fields = fieldsOf(header, byteOrder);
+  const machine = fields.u16(18);
+  const table2 = fields.u64(40);
+  if (table2 === 0) return { byteOrder, machine, sections: [] };
+  if (fields.u16(58) !== SECTION_SIZE) throw bad4("has section headers of an unknown size");
+  if (!within(source2, table2, SECTION_SIZE)) throw bad4("has its section table outside of itself");
+  const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
+  const count2 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
+  const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
+  if (count2 > MAX_SECTIONS) throw bad4(`says it has ${count2} sections, which is absurd`);
+  if (!within(source2, table2, count2 * SECTION_SIZE)) {
+    throw bad4("has its section table outside of itself");
+  }
+  const entries = await source2.read(table2, count2 * SECTION_SIZE);
+  const unnamed = Array.from(
+    { length: count2 },
+    (_5, index2) => readSection(fieldsOf(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
+  );
+  for (const section of unnamed) {
+    const empty2 = section.type === SHT_NOBITS || section.type === SHT_NULL;
+    if (!empty2 && !within(source2, section.offset, section.size)) {
+      throw bad4(`has its section ${section.index} outside of itself`);
+    }
+  }
+  const strings = unnamed[nameSection];
+  if (strings === void 0) throw bad4("has no names for its sections");
+  const names = await readSectionBytes(source2, strings, 16 * 1024 * 1024);
+  const sections = unnamed.map(({ nameOffset, ...section }) => {
+    const end = names.indexOf(0, nameOffset);
+    if (nameOffset >= names.length || end < 0)
+      throw bad4(`has no name for section ${section.index}`);
+    return { ...section, name: latin1(names.subarray(nameOffset, end)) };
+  });
+  return { byteOrder, machine, sections };
+}
+function findSection(elf, name) {
+  const stored = (section) => section.name === name && section.type !== SHT_NOBITS && section.size > 0;
+  return elf.sections.find(stored);
+}
+async function readSectionBytes(source2, section, limit) {
+  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return source2.read(0, 0);
+  if (section.size > limit) {
+    const which2 = printable(section.name ?? `${section.index}`);
+    const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
+    throw new Failure("bad-elf", `Section ${which2} of ${source2.name} has ${sizes}.`);
+  }
+  return source2.read(section.offset, section.size);
+}
+function findDwarf(elf) {
+  return findSection(elf, ".debug_info") ?? findSection(elf, ".zdebug_info");
+}
+function hasDwarf(elf) {
+  return findDwarf(elf) !== void 0;
+}
+var SHF_COMPRESSED = 2048;
+async function debugInfoOf(source2) {
+  const elf = await readElf(source2);
+  const section = findDwarf(elf);
+  if (section === void 0) return { size: 0, compressed: false };
+  const gnu = section.name === ".zdebug_info";
+  if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
+    return { size: section.size, compressed: false };
+  }
+  const header = await source2.read(section.offset, Math.min(section.size, 16));
+  if (header.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
+  const size2 = gnu ? fieldsOf(header, "big").u64(4) : fieldsOf(header, elf.byteOrder).u64(8);
+  return { size: size2, compressed: true };
+}
+var COMPRESSED_BY_ZSTD = 2;
+var COMPRESSION_HEADER_SIZE = 24;
+async function zstdSectionsOf(source2) {
+  const elf = await readElf(source2);
+  const found = [];
+  for (const { index: index2, name, type, flags, offset, size: size2 } of elf.sections) {
+    if ((flags & SHF_COMPRESSED) === 0 || type === SHT_NOBITS) continue;
+    if (size2 < COMPRESSION_HEADER_SIZE) {
+      throw new Failure("bad-elf", `${source2.name} has broken compressed sections.`);
+    }
+    const header = fieldsOf(await source2.read(offset, COMPRESSION_HEADER_SIZE), elf.byteOrder);
+    if (header.u32(0) !== COMPRESSED_BY_ZSTD) continue;
+    found.push({
+      index: index2,
+      name,
+      offset: offset + COMPRESSION_HEADER_SIZE,
+      packedSize: size2 - COMPRESSION_HEADER_SIZE,
+      size: header.u64(8),
+      alignment: header.u64(16)
+    });
+  }
+  return found;
+}
+async function supplementOf(source2) {
+  const section = findSection(await readElf(source2), ".gnu_debugaltlink");
+  if (section === void 0) return void 0;
+  const bytes2 = await readSectionBytes(source2, section, 64 * 1024);
+  const end = bytes2.indexOf(0);
+  if (end < 0) throw new Failure("bad-elf", `${source2.name} has a broken .gnu_debugaltlink.`);
+  const buildId = Array.from(bytes2.subarray(end + 1), (byte) => byte.toString(16).padStart(2, "0"));
+  return { path: latin1(bytes2.subarray(0, end)), buildId: buildId.join("") };
+}
+var DW_TAG_PARTIAL_UNIT = 60;
+var DW_FORM_IMPLICIT_CONST = 33;
+var LARGEST_ABBREVIATIONS = 256 * 1024 * 1024;
+async function hasPartialUnits(source2) {
+  const section = findSection(await readElf(source2), ".debug_abbrev");
+  if (section === void 0 || (section.flags & SHF_COMPRESSED) !== 0) return false;
+  const bytes2 = await readSectionBytes(source2, section, LARGEST_ABBREVIATIONS);
+  let at3 = 0;
+  const number3 = () => {
+    let value = 0;
+    for (let shift = 0; at3 < bytes2.length; shift += 7) {
+      const byte = bytes2[at3++] ?? 0;
+      if (shift < 28) value |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    return value;
+  };
+  while (at3 < bytes2.length) {
+    if (number3() === 0) continue;
+    if (number3() === DW_TAG_PARTIAL_UNIT) return true;
+    at3 += 1;
+    for (let more2 = true; more2 && at3 < bytes2.length; ) {
+      const [name, form] = [number3(), number3()];
+      if (form === DW_FORM_IMPLICIT_CONST) number3();
+      more2 = name !== 0 || form !== 0;
+    }
+  }
+  return false;
+}
+function readSection(fields, index2) {
+  return {
+    index: index2,
+    nameOffset: fields.u32(0),
+    type: fields.u32(4),
+    flags: fields.u64(8),
+    offset: fields.u64(24),
+    size: fields.u64(32),
+    link: fields.u32(40),
+    info: fields.u32(44)
+  };
+}
+function within(source2, offset, length) {
+  return offset <= source2.size && length <= source2.size - offset;
+}
+function fieldsOf(bytes2, byteOrder) {
+  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  const little = byteOrder === "little";
+  return {
+    u16: (offset) => view.getUint16(offset, little),
+    u32: (offset) => view.getUint32(offset, little),
+    // Beyond 2^53 it loses digits, but is then beyond any file as well.
+    u64: (offset) => Number(view.getBigUint64(offset, little))
+  };
+}
+function latin1(bytes2) {
+  return Array.from(bytes2, (byte) => String.fromCharCode(byte)).join("");
+}
+
+// src/btf/file.ts
+import { constants as constants2 } from "node:fs";
+import { open } from "node:fs/promises";
+async function withFile(path2, use) {
+  let file;
+  try {
+    file = await open(path2, constants2.O_RDONLY | constants2.O_NONBLOCK);
+  } catch (error2) {
+    throw new Failure("not-found", `Cannot read ${path2}.`, "Is the path right?", error2);
+  }
+  try {
+    const facts = await file.stat();
+    if (!facts.isFile()) throw new Failure("not-found", `${path2} is not a regular file.`);
+    return await use(fileSource(path2, file, facts.size));
+  } finally {
+    await file.close();
+  }
+}
+function fileSource(name, file, size2) {
+  return {
+    name,
+    size: size2,
+    read: async (offset, length) => {
+      const buffer = Buffer.alloc(length);
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+        if (bytesRead === 0) throw new Failure("bad-elf", `${name} shrank while it was read.`);
+        done += bytesRead;
+      }
+      return buffer;
+    }
+  };
+}
 
 // src/btf/lfs.ts
 var VERSION3 = "version https://git-lfs.github.com/spec/";
@@ -76121,7 +75305,7 @@ function badTarball(what, cause) {
 }
 
 // src/btf/tarball.ts
-var SUFFIX2 = ".btf";
+var SUFFIX = ".btf";
 var MAX_TAR_BYTES = MAX_BTF_BYTES + 1024 * 1024;
 function compress2(size2) {
   const halves = ["--threads=2", `--block-size=${Math.ceil(size2 / 2)}`];
@@ -76130,7 +75314,7 @@ function compress2(size2) {
 }
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
-  const tar = await packFiles([{ kind: "file", path: `${uname2}${SUFFIX2}`, content: btf }]);
+  const tar = await packFiles([{ kind: "file", path: `${uname2}${SUFFIX}`, content: btf }]);
   const ending = await programs.run({ ...invocation(use, compress2(tar.length)), input: [tar] });
   if (ending.status !== 0) {
     const how = ending.status ?? ending.signal;
@@ -76152,12 +75336,12 @@ async function unpackBtf(programs, tarball, use = {}) {
 function unameOf(path2) {
   const parts = path2.split("/");
   const name = parts.at(-1) ?? "";
-  if (!name.endsWith(SUFFIX2)) {
-    throw badTarball(`its member '${printable(path2)}' is not named <uname -r>${SUFFIX2}`);
+  if (!name.endsWith(SUFFIX)) {
+    throw badTarball(`its member '${printable(path2)}' is not named <uname -r>${SUFFIX}`);
   }
   if (parts.includes("..")) throw badTarball(`its member '${printable(path2)}' leads out of it`);
   try {
-    return asUname(name.slice(0, -SUFFIX2.length));
+    return asUname(name.slice(0, -SUFFIX.length));
   } catch (error2) {
     throw badTarball(`its member '${printable(path2)}' is not named after a kernel`, error2);
   }
@@ -76564,6 +75748,216 @@ var ByteQueue = class {
   }
 };
 
+// src/rpm/header.ts
+import { isUtf8 } from "node:buffer";
+var MAGIC2 = 2393761793;
+var INTRO_SIZE = 16;
+var ENTRY_SIZE2 = 16;
+var REGION_SIZE = 16;
+var FIRST_TAG = 100;
+var MAX_VALUES = 1 << 18;
+var TYPE2 = {
+  char: 1,
+  int8: 2,
+  int16: 3,
+  int32: 4,
+  int64: 5,
+  string: 6,
+  binary: 7,
+  strings: 8,
+  i18n: 9
+};
+var BYTES_OF_NUMBER = /* @__PURE__ */ new Map([
+  [TYPE2.char, 1],
+  [TYPE2.int8, 1],
+  [TYPE2.int16, 2],
+  [TYPE2.int32, 4],
+  [TYPE2.int64, 8]
+]);
+var HEADER = {
+  title: "header",
+  regionTag: 63,
+  maxEntries: 65535,
+  maxData: 64 * 1024 * 1024,
+  regionIsAll: true
+};
+var SIGNATURE_HEADER = {
+  title: "signature header",
+  regionTag: 62,
+  maxEntries: 32,
+  maxData: 64 * 1024 * 1024,
+  regionIsAll: false
+};
+function headerSize(intro, kind) {
+  if (intro.readUInt32BE(0) !== MAGIC2) {
+    throw corrupt(
+      `The ${kind.title} begins with ${intro.toString("hex", 0, 4)} instead of 8eade801.`
+    );
+  }
+  const entries = intro.readUInt32BE(8);
+  const data = intro.readUInt32BE(12);
+  if (entries === 0 || entries > kind.maxEntries) {
+    throw corrupt(
+      `The ${kind.title} says it has ${entries} entries; 1 to ${kind.maxEntries} are sane.`
+    );
+  }
+  if (data > kind.maxData) {
+    throw corrupt(
+      `The ${kind.title} says it has ${data} bytes of data; at most ${kind.maxData} are sane.`
+    );
+  }
+  return INTRO_SIZE + entries * ENTRY_SIZE2 + data;
+}
+var Header = class {
+  /** The header as it stands in the package, magic included: what digests and signatures are made of. */
+  bytes;
+  /** Whether a region spans it; packages of format 3 may have none. */
+  hasRegion;
+  #kind;
+  #data;
+  #entries = /* @__PURE__ */ new Map();
+  constructor(bytes2, kind) {
+    if (bytes2.length < INTRO_SIZE || headerSize(bytes2, kind) !== bytes2.length) {
+      throw corrupt(`The ${kind.title} is not as long as it says.`);
+    }
+    this.bytes = bytes2;
+    this.#kind = kind;
+    const entries = bytes2.readUInt32BE(8);
+    this.#data = bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE2);
+    this.hasRegion = bytes2.readUInt32BE(INTRO_SIZE) === kind.regionTag;
+    if (this.hasRegion) this.#checkRegion(entries);
+    for (let index2 = this.hasRegion ? 1 : 0; index2 < entries; index2++) {
+      this.#addEntry(INTRO_SIZE + index2 * ENTRY_SIZE2);
+    }
+  }
+  has(tag) {
+    return this.#entries.has(tag);
+  }
+  /** The one string of a tag; of a translated one, that of the C locale. */
+  string(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry === void 0) return void 0;
+    if (entry.type !== TYPE2.string && entry.type !== TYPE2.i18n)
+      throw this.#wrongType(tag, entry, "a string");
+    return text(this.#data.subarray(entry.offset, this.#endOfString(tag, entry.offset)));
+  }
+  /** All strings of a tag; none where the tag is missing. */
+  strings(tag) {
+    const entry = this.#list(tag);
+    if (entry === void 0) return [];
+    if (entry.type !== TYPE2.strings && entry.type !== TYPE2.string) {
+      throw this.#wrongType(tag, entry, "strings");
+    }
+    const strings = [];
+    let start2 = entry.offset;
+    for (let index2 = 0; index2 < entry.count; index2++) {
+      const end = this.#endOfString(tag, start2);
+      strings.push(text(this.#data.subarray(start2, end)));
+      start2 = end + 1;
+    }
+    return strings;
+  }
+  /** All numbers of a tag, unsigned as every one we read is; none where the tag is missing. */
+  numbers(tag) {
+    const entry = this.#list(tag);
+    if (entry === void 0) return [];
+    const width = BYTES_OF_NUMBER.get(entry.type);
+    if (width === void 0) throw this.#wrongType(tag, entry, "numbers");
+    return Array.from({ length: entry.count }, (_5, index2) => {
+      const at3 = entry.offset + index2 * width;
+      return width === 8 ? this.#long(tag, at3) : this.#data.readUIntBE(at3, width);
+    });
+  }
+  /** The first number of a tag. */
+  number(tag) {
+    return this.numbers(tag)[0];
+  }
+  binary(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry === void 0) return void 0;
+    if (entry.type !== TYPE2.binary) throw this.#wrongType(tag, entry, "bytes");
+    return this.#data.subarray(entry.offset, entry.offset + entry.count);
+  }
+  #addEntry(at3) {
+    const tag = this.bytes.readUInt32BE(at3);
+    const type = this.bytes.readUInt32BE(at3 + 4);
+    const offset = this.bytes.readUInt32BE(at3 + 8);
+    const count2 = this.bytes.readUInt32BE(at3 + 12);
+    const { title } = this.#kind;
+    if (tag < FIRST_TAG)
+      throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
+    if (type < TYPE2.char || type > TYPE2.i18n)
+      throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
+    const width = BYTES_OF_NUMBER.get(type) ?? 1;
+    const fits = offset < this.#data.length && count2 <= (this.#data.length - offset) / width;
+    if (count2 === 0 || !fits || type === TYPE2.string && count2 !== 1) {
+      throw corrupt(
+        `The ${title}'s tag ${tag} says it has ${count2} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
+      );
+    }
+    if (this.#entries.has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
+    this.#entries.set(tag, { type, offset, count: count2 });
+  }
+  /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
+  #checkRegion(entries) {
+    const { title, regionTag, regionIsAll } = this.#kind;
+    const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
+    const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
+    const isRegion = (type, count2) => type === TYPE2.binary && count2 === REGION_SIZE;
+    if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
+      throw wrong("is not 16 bytes");
+    }
+    if (offset + REGION_SIZE > this.#data.length)
+      throw wrong(`has its trailer at ${offset}, beyond the data`);
+    const trailer = this.#data.subarray(offset, offset + REGION_SIZE);
+    const tag = trailer.readUInt32BE(0);
+    const knownTag = tag === regionTag || tag === 61 && !regionIsAll;
+    if (!knownTag || !isRegion(trailer.readUInt32BE(4), trailer.readUInt32BE(12))) {
+      throw wrong("has a broken trailer");
+    }
+    const spanned = -trailer.readInt32BE(8);
+    if (spanned <= 0 || spanned % ENTRY_SIZE2 !== 0 || spanned / ENTRY_SIZE2 > entries) {
+      throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE2}`);
+    }
+    const spansAll = spanned / ENTRY_SIZE2 === entries && offset + REGION_SIZE === this.#data.length;
+    if (regionIsAll && !spansAll) throw wrong("leaves out a part of it");
+  }
+  #list(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry !== void 0 && entry.count > MAX_VALUES) {
+      throw corrupt(
+        `The ${this.#kind.title}'s tag ${tag} has ${entry.count} values; at most ${MAX_VALUES} are sane.`
+      );
+    }
+    return entry;
+  }
+  #endOfString(tag, start2) {
+    const end = this.#data.indexOf(0, start2);
+    if (end < 0 || start2 >= this.#data.length) {
+      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has a string that does not end.`);
+    }
+    return end;
+  }
+  #long(tag, at3) {
+    const value = this.#data.readBigUInt64BE(at3);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has the absurd number ${value}.`);
+    }
+    return Number(value);
+  }
+  #wrongType(tag, entry, expected) {
+    return corrupt(
+      `The ${this.#kind.title}'s tag ${tag} has type ${entry.type} where ${expected} should be.`
+    );
+  }
+};
+function text(bytes2) {
+  return bytes2.toString(isUtf8(bytes2) ? "utf8" : "latin1");
+}
+function quoted(name) {
+  return `'${printable(name)}'`;
+}
+
 // src/rpm/lead.ts
 var LEAD_SIZE = 96;
 function parseLead(bytes2) {
@@ -76588,6 +75982,124 @@ function parseLead(bytes2) {
 
 // src/rpm/package.ts
 import { createHash as createHash6 } from "node:crypto";
+
+// src/rpm/files.ts
+var MAX_PATH = 4096;
+var MAX_ALL_PATHS = 64 * 1024 * 1024;
+var FILE_FLAG_GHOST = 1 << 6;
+var KINDS2 = /* @__PURE__ */ new Map([
+  [32768, "file"],
+  [16384, "directory"],
+  [40960, "symlink"]
+]);
+function pathOfMember(name) {
+  return name.replace(/^\.?\/*/, "/");
+}
+function packageFiles(header, source2) {
+  const paths = filePaths(header, source2);
+  const list3 = (tag, values) => {
+    if (values.length !== paths.length) {
+      throw corrupt(
+        `The header lists ${paths.length} files, but its tag ${tag} has ${values.length} values.`
+      );
+    }
+    return values;
+  };
+  const numbers = (tag) => list3(tag, header.numbers(tag));
+  const sizesTag = header.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
+  const sizes = numbers(sizesTag);
+  const modes = numbers(TAG.fileModes);
+  const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
+  const digests = header.has(TAG.fileDigests) ? list3(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
+  const linkTos = header.has(TAG.fileLinkTos) ? list3(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
+  const algorithm = DIGEST_ALGORITHMS.get(header.number(TAG.fileDigestAlgorithm) ?? 1);
+  const files = paths.map((path2, index2) => {
+    const mode = modes[index2] ?? 0;
+    const kind = KINDS2.get(mode & 61440) ?? "other";
+    return {
+      index: index2,
+      path: path2,
+      kind,
+      mode,
+      size: sizes[index2] ?? 0,
+      digest: kind === "file" ? asDigest(digests[index2], algorithm, path2) : void 0,
+      linkTo: kind === "symlink" ? linkTos[index2] : void 0,
+      ghost: ((flags[index2] ?? 0) & FILE_FLAG_GHOST) !== 0,
+      links: [index2]
+    };
+  });
+  return withHardLinks(files, header);
+}
+function filePaths(header, source2) {
+  const namesTag = header.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
+  const names = header.strings(namesTag);
+  const paths = namesTag === TAG.oldFileNames ? names : joined(header, names);
+  const seen = /* @__PURE__ */ new Set();
+  let total = 0;
+  for (const path2 of paths) {
+    total += path2.length;
+    if (path2.length > MAX_PATH || total > MAX_ALL_PATHS)
+      throw corrupt("The header has file names of absurd length.");
+    checkPath(path2, source2);
+    if (seen.has(path2)) throw corrupt(`The header lists the file ${quoted(path2)} twice.`);
+    seen.add(path2);
+  }
+  return paths;
+}
+function joined(header, names) {
+  const folders = header.strings(TAG.dirNames);
+  const indexes = header.numbers(TAG.dirIndexes);
+  if (indexes.length !== names.length) {
+    throw corrupt(`The header lists ${names.length} files, but the folders of ${indexes.length}.`);
+  }
+  let total = 0;
+  return names.map((name, index2) => {
+    const folder2 = folders[indexes[index2] ?? -1];
+    if (folder2 === void 0) {
+      throw corrupt(
+        `The header puts the file ${quoted(name)} into folder ${indexes[index2]} of ${folders.length}.`
+      );
+    }
+    total += folder2.length + name.length;
+    if (total > MAX_ALL_PATHS) throw corrupt("The header has file names of absurd length.");
+    return folder2 + name;
+  });
+}
+function checkPath(path2, source2) {
+  const shaped = path2.startsWith("/") || source2 && path2 !== "" && !path2.includes("/");
+  if (!shaped || /(?:^|\/)\.\.(?:\/|$)/.test(path2)) {
+    throw corrupt(
+      `The header lists the file ${quoted(path2)}, which is not a path that a package may have.`
+    );
+  }
+}
+function asDigest(hex, algorithm, path2) {
+  if (!hex || algorithm === void 0) return void 0;
+  if (!/^(?:[0-9a-f]{2}){16,64}$/i.test(hex)) {
+    throw corrupt(`The header's digest of the file ${quoted(path2)} is no hexadecimal number.`);
+  }
+  return { algorithm, hex: hex.toLowerCase() };
+}
+function withHardLinks(files, header) {
+  const inodes = header.numbers(TAG.fileInodes);
+  const devices = header.numbers(TAG.fileDevices);
+  const names = /* @__PURE__ */ new Map();
+  for (const file of files) {
+    const inode = inodes[file.index];
+    if (file.kind !== "file" || file.ghost || !inode) continue;
+    const key = `${devices[file.index]}:${inode}`;
+    const known = names.get(key);
+    if (known === void 0) names.set(key, [file.index]);
+    else known.push(file.index);
+  }
+  const result = [...files];
+  for (const links of names.values()) {
+    if (links.length > 1) {
+      for (const index2 of links) result[index2] = { ...files[index2], links };
+    }
+  }
+  return result;
+}
 
 // src/rpm/payload.ts
 var COMPRESSORS = ["none", "gzip", "bzip2", "lzma", "xz", "zstd"];
@@ -76806,7 +76318,7 @@ async function readStart(pool, url3, length, signal, read2) {
   const headers = { range: `bytes=0-${length - 1}` };
   const answer2 = await get(pool.dependencies, url3, { headers, idleTimeout: IDLE_TIMEOUT, signal });
   try {
-    const size2 = sizeOf4(answer2);
+    const size2 = sizeOf2(answer2);
     if (size2 === void 0) throw new Error(`status ${answer2.status}`);
     const changed = Date.parse(answer2.headers["last-modified"] ?? "");
     const changedAt = Number.isNaN(changed) ? 0 : Math.floor(changed / 1e3);
@@ -76823,7 +76335,7 @@ async function* atMost(bytes2, length) {
     if (left <= 0) return;
   }
 }
-function sizeOf4({
+function sizeOf2({
   status,
   headers
 }) {
@@ -77182,6 +76694,496 @@ import { dirname as dirname7, join as join12 } from "node:path";
 // src/jobs/make-btf/extract-vmlinux.ts
 import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
 import { dirname as dirname6, posix } from "node:path";
+
+// src/jobs/make-btf/modules.ts
+import { readFile as readFile3, rm as rm8 } from "node:fs/promises";
+import { basename as basename2, dirname as dirname5, join as join11 } from "node:path";
+
+// src/btf/core/types.ts
+var RelocationError = class extends Error {
+  name = "Refusal";
+};
+var MAX_RESOLVE_DEPTH = 32;
+var TypeCache = class {
+  btf;
+  #pointerSize;
+  #decoded = /* @__PURE__ */ new Map();
+  /** An eBPF object's pointers have 8 bytes; a kernel's have the size of its `long`. */
+  constructor(btf, pointerSize = pointerSizeOf(btf)) {
+    this.btf = btf;
+    this.#pointerSize = pointerSize;
+  }
+  type(id) {
+    const known = this.#decoded.get(id);
+    if (known !== void 0) return known;
+    const type = this.btf.type(id);
+    this.#decoded.set(id, type);
+    return type;
+  }
+  /** The type behind typedefs, `const`, `volatile`, `restrict` and tags. */
+  skipModifiers(id) {
+    let type = this.type(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH * 4; step++) {
+      switch (type.kind) {
+        case "TYPEDEF":
+        case "CONST":
+        case "VOLATILE":
+        case "RESTRICT":
+        case "TYPE_TAG":
+          type = this.type(type.type);
+          break;
+        default:
+          return type;
+      }
+    }
+    throw new RelocationError(`type ${id} is behind too many others`);
+  }
+  /** Bytes of a value of the type (btf__resolve_size). */
+  sizeOf(id) {
+    let count2 = 1;
+    let type = this.skipModifiers(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
+      count2 *= type.length;
+      type = this.skipModifiers(type.type);
+    }
+    switch (type.kind) {
+      case "INT":
+      case "STRUCT":
+      case "UNION":
+      case "ENUM":
+      case "ENUM64":
+      case "FLOAT":
+      case "DATASEC":
+        return count2 * type.size;
+      case "PTR":
+        return count2 * this.#pointerSize;
+      default:
+        throw new RelocationError(`type ${id} (${type.kind} '${type.name}') has no size`);
+    }
+  }
+  /** The innermost element of an array of arrays; any other type itself. */
+  arrayElement(id) {
+    let type = this.skipModifiers(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
+      type = this.skipModifiers(type.type);
+    }
+    return type.id;
+  }
+};
+function essentialName(name) {
+  for (let at3 = name.length - 5; at3 >= 0; at3--) {
+    if (name[at3] !== "_" && name.startsWith("___", at3 + 1) && name[at3 + 4] !== "_") {
+      return name.slice(0, at3 + 1);
+    }
+  }
+  return name;
+}
+function sameKind(left, right) {
+  return left.kind === right.kind || isEnum(left) && isEnum(right);
+}
+function isEnum(type) {
+  return type.kind === "ENUM" || type.kind === "ENUM64";
+}
+function isComposite(type) {
+  return type.kind === "STRUCT" || type.kind === "UNION";
+}
+
+// src/btf/remap.ts
+function remapIds(type, to3) {
+  const element = (one2) => ({
+    ...one2,
+    type: to3(one2.type)
+  });
+  switch (type.kind) {
+    case "ARRAY":
+      return { ...type, type: to3(type.type), indexType: to3(type.indexType) };
+    case "STRUCT":
+    case "UNION":
+      return { ...type, members: type.members.map(element) };
+    case "FUNC_PROTO":
+      return { ...type, type: to3(type.type), parameters: type.parameters.map(element) };
+    case "DATASEC":
+      return { ...type, vars: type.vars.map(element) };
+    default:
+      return "type" in type ? { ...type, type: to3(type.type) } : type;
+  }
+}
+
+// src/btf/merge.ts
+function mergeModules(kernel, modules2) {
+  const base = new Btf(kernel);
+  const candidates = new Candidates();
+  candidates.add(base);
+  const strings = new StringTable(base);
+  const { types, typeBytes } = base.header;
+  const parts = [kernel.subarray(types, types + typeBytes)];
+  const names = [];
+  const excluded = [];
+  let lastId = base.lastId;
+  const sorted2 = modules2.toSorted((one2, two2) => one2.name < two2.name ? -1 : 1);
+  for (const { name, bytes: bytes2 } of sorted2) {
+    const module = new Btf(bytes2, base);
+    const fields = candidates.ambiguousWith(module);
+    if (fields.length > 0) {
+      excluded.push({ name, fields: fields.slice(0, MAX_FIELDS) });
+      continue;
+    }
+    candidates.add(module);
+    const shift = lastId - base.lastId;
+    const shifted = (id) => id > base.lastId ? id + shift : id;
+    const own = Array.from(module.types(), (type) => remapIds(type, shifted));
+    parts.push(writeTypes(own, strings, base.byteOrder));
+    names.push(name);
+    lastId += module.count;
+  }
+  return { btf: writeSections(parts, strings, base.byteOrder), modules: names, excluded };
+}
+var MAX_FIELDS = 10;
+var Candidates = class {
+  #byName = /* @__PURE__ */ new Map();
+  add(btf) {
+    for (const { key, candidate } of candidatesOf(btf)) {
+      const known = this.#byName.get(key);
+      if (known === void 0) this.#byName.set(key, [candidate]);
+      else known.push(candidate);
+    }
+  }
+  /** The fields that all earlier types of a name agree on, and one in this BTF does not. */
+  ambiguousWith(btf) {
+    const fields = /* @__PURE__ */ new Set();
+    for (const { key, name, candidate } of candidatesOf(btf)) {
+      const known = this.#byName.get(key) ?? [];
+      const differing = known.flatMap((one2) => [...differences(one2, candidate)]);
+      if (differing.length === 0) continue;
+      const already = new Set(
+        known.flatMap(
+          (one2, index2) => known.slice(index2 + 1).flatMap((other) => [...differences(one2, other)])
+        )
+      );
+      for (const field of differing) if (!already.has(field)) fields.add(`${name}${field}`);
+    }
+    return [...fields].sort();
+  }
+};
+function* candidatesOf(btf) {
+  const types = new TypeCache(btf);
+  for (let id = btf.firstId; id <= btf.lastId; id++) {
+    const kind = btf.kindOf(id);
+    const isCandidate = kind === "STRUCT" || kind === "UNION" || kind === "ENUM" || kind === "ENUM64" || kind === "TYPEDEF";
+    const name = isCandidate ? essentialName(btf.nameOf(id)) : "";
+    if (name === "") continue;
+    const key = `${kind === "ENUM64" ? "ENUM" : kind} ${name}`;
+    yield { key, name, candidate: { types, id } };
+  }
+}
+function differences(one2, other) {
+  const found = /* @__PURE__ */ new Set();
+  const left = one2.types.skipModifiers(one2.id);
+  const right = other.types.skipModifiers(other.id);
+  if (isEnum(left) && isEnum(right)) {
+    const values = /* @__PURE__ */ new Map();
+    for (const { name, value } of left.values) values.set(name, value);
+    for (const { name, value } of right.values) {
+      const known = values.get(name);
+      if (known !== void 0 && BigInt(known) !== BigInt(value)) found.add(`.${name}`);
+    }
+  }
+  if (isComposite(left) && isComposite(right)) {
+    compareComposites(
+      { types: one2.types, id: left.id },
+      { types: other.types, id: right.id },
+      "",
+      found
+    );
+  }
+  return found;
+}
+function compareComposites(one2, other, path2, found) {
+  if (one2.types === other.types && one2.id === other.id) return;
+  const [left, right] = [one2.types.type(one2.id), other.types.type(other.id)];
+  if (!isComposite(left) || !isComposite(right)) return;
+  if (left.size !== right.size) found.add(path2);
+  const fields = fieldsOf2(one2);
+  for (const [name, theirs] of fieldsOf2(other)) {
+    const ours = fields.get(name);
+    if (ours === void 0 || ours.kind !== theirs.kind) continue;
+    const place = `${path2}.${name}`;
+    if (ours.value !== theirs.value) found.add(place);
+    else if (ours.inner !== void 0 && theirs.inner !== void 0) {
+      compareComposites(
+        { types: one2.types, id: ours.inner },
+        { types: other.types, id: theirs.inner },
+        place,
+        found
+      );
+    }
+  }
+}
+function fieldsOf2({ types, id }, bitOffset = 0) {
+  const fields = /* @__PURE__ */ new Map();
+  const composite = types.type(id);
+  if (!isComposite(composite)) return fields;
+  for (const member of composite.members) {
+    const start2 = bitOffset + member.bitOffset;
+    const type = types.skipModifiers(member.type);
+    if (member.name === "") {
+      for (const [name, field] of fieldsOf2({ types, id: type.id }, start2)) fields.set(name, field);
+      continue;
+    }
+    const element = types.type(types.arrayElement(member.type));
+    const isSigned2 = element.kind === "INT" && element.encoding === "SIGNED";
+    const sizes = [sizeOf3(types, type.id), sizeOf3(types, element.id)];
+    fields.set(member.name, {
+      kind: `${type.kind === "ARRAY" ? "ARRAY of " : ""}${matchedKind(element)}`,
+      value: [start2, member.bitfieldSize, ...sizes, isSigned2].join(" "),
+      inner: isComposite(element) ? element.id : void 0
+    });
+  }
+  return fields;
+}
+function sizeOf3(types, id) {
+  try {
+    return types.sizeOf(id);
+  } catch {
+    return void 0;
+  }
+}
+function matchedKind(type) {
+  return isComposite(type) ? "STRUCT or UNION" : isEnum(type) ? "ENUM" : type.kind;
+}
+
+// src/sources/glob.ts
+var import_picomatch = __toESM(require_picomatch2(), 1);
+function selector(globs) {
+  if (globs.length === 0 || globs.includes("all")) return () => true;
+  const literal2 = new Set(globs);
+  const options3 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
+  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options3));
+  return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
+}
+function isGlob(word3) {
+  return word3 === "all" || /[*?[]/.test(word3);
+}
+
+// src/jobs/make-btf/run-pahole.ts
+import { rm as rm7 } from "node:fs/promises";
+
+// src/btf/encode.ts
+import { stat } from "node:fs/promises";
+async function encodeBtf(programs, encoder, request2) {
+  const { vmlinux, base, output, signal } = request2;
+  const ofBase = base === void 0 ? [] : ["--btf_base", base];
+  const elf = await withFile(vmlinux, readElf);
+  if (!hasDwarf(elf)) throw noDwarf(vmlinux);
+  const supplement = await withFile(vmlinux, supplementOf);
+  if (supplement !== void 0) throw incompleteDwarf(vmlinux, supplement);
+  if (await sizeOf4(output) !== void 0) {
+    throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
+  }
+  const { status, ...ending } = await programs.run({
+    program: encoder.path,
+    args: [...encoder.args, ...ofBase, "--btf_encode_detached", output, vmlinux],
+    ...encoder.env === void 0 ? {} : { env: encoder.env },
+    ...signal === void 0 ? {} : { signal }
+  });
+  const said = lastLines(`${ending.stderr}
+${ending.stdout.toString("utf8")}`);
+  if (ending.signal === "SIGKILL") throw killed();
+  if (status !== 0) throw await refused(vmlinux, status ?? ending.signal, said);
+  const size2 = await sizeOf4(output);
+  if (size2 === void 0 || size2 === 0) {
+    if (await isUnreadable(vmlinux, said)) throw await unreadableDwarf(vmlinux, said);
+    throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
+  }
+  return { size: size2 };
+}
+function noDwarf(vmlinux) {
+  return new Failure(
+    "no-dwarf",
+    `${vmlinux} has no debug information, so that no BTF can be made of it.`,
+    "The package is not the one with the debug information, or its vmlinux was stripped."
+  );
+}
+var USE_BOOT_IMAGE = "Take the BTF out of the boot image with --method embedded; the kernel is tried again when pahole or elfutils changes.";
+function incompleteDwarf(vmlinux, { path: path2, buildId }) {
+  return new Failure(
+    "unreadable-dwarf",
+    `dwz moved a part of the debug information of ${vmlinux} into ${printable(path2)} (build ID ${buildId}), and no pahole up to 1.31 reads such files.`,
+    USE_BOOT_IMAGE
+  );
+}
+async function isUnreadable(vmlinux, said) {
+  if (/error decoding cu|no debug(ging)? info|file has no \w+ type information/i.test(said)) {
+    return true;
+  }
+  if (/DWARF.*not found/i.test(said)) return true;
+  if (await withFile(vmlinux, hasPartialUnits)) return true;
+  return (await withFile(vmlinux, zstdSectionsOf)).length > 0;
+}
+async function unreadableDwarf(vmlinux, said) {
+  const isZstd = (await withFile(vmlinux, zstdSectionsOf)).length > 0;
+  const isDwz = await withFile(vmlinux, hasPartialUnits);
+  const [what, advice2] = isZstd ? [
+    "is compressed with zstd",
+    "Install elfutils (libdw and libelf) 0.189 or newer with zstd, and build pahole with it."
+  ] : isDwz ? ["was compressed by dwz, and no pahole up to 1.31 reads that", USE_BOOT_IMAGE] : [
+    "is in a form that it does not know",
+    "Install a newer elfutils (libdw and libelf), or use a newer pahole: --pahole 1.31."
+  ];
+  return new Failure(
+    "unreadable-dwarf",
+    `This pahole cannot read the debug information of ${vmlinux}, which ${what}.${said}`,
+    advice2
+  );
+}
+function killed() {
+  return new Failure(
+    "out-of-memory",
+    "pahole was killed, as the kernel does when memory runs out.",
+    "Run fewer kernels at once, give pahole fewer jobs, or use pahole 1.28 or newer, which needs a quarter of the memory."
+  );
+}
+async function refused(vmlinux, status, said) {
+  if (status === "SIGBUS" || /No space left on device|Could only write \d+ bytes/.test(said)) {
+    return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
+  }
+  if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
+    return new Failure("out-of-memory", `pahole ran out of memory.${said}`);
+  }
+  if (await isUnreadable(vmlinux, said)) return unreadableDwarf(vmlinux, said);
+  return new Failure("pahole-failed", `pahole ended with ${status} on ${vmlinux}.${said}`);
+}
+function lastLines(text3) {
+  const lines = text3.split("\n").map((line2) => printable(line2.trim()));
+  const last = lines.filter((line2) => line2 !== "").slice(-3);
+  return last.length === 0 ? "" : ` It said: ${last.join(" / ")}`;
+}
+async function sizeOf4(path2) {
+  try {
+    return (await stat(path2)).size;
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT")) return void 0;
+    throw error2;
+  }
+}
+
+// src/jobs/make-btf/run-pahole.ts
+async function runPahole(context2, vmlinux, cores, base) {
+  const { pahole: pahole3, memory } = context2;
+  const debugInfo = await withFile(vmlinux, debugInfoOf);
+  const need2 = paholeMemory(pahole3.version, debugInfo, 1);
+  const release2 = await memory.acquire(need2, context2.platform.interrupted);
+  try {
+    const spare = need2 + memory.free;
+    const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), spare));
+    return await start(context2, vmlinux, jobs, base);
+  } catch (error2) {
+    if (!(error2 instanceof Failure) || error2.reason !== "out-of-memory") throw error2;
+  } finally {
+    release2();
+  }
+  const all = await memory.acquire(memory.capacity, context2.platform.interrupted);
+  try {
+    return await start(context2, vmlinux, 1, base);
+  } finally {
+    all();
+  }
+}
+async function start({ platform: platform4, pahole: pahole3, profile }, vmlinux, jobs, base) {
+  const { args, flags } = paholeArguments(pahole3, { profile, jobs });
+  const file = `${vmlinux}.btf`;
+  await rm7(file, { force: true });
+  const encoder = { path: pahole3.path, args };
+  const signal = platform4.interrupted;
+  await encodeBtf(platform4.programs, encoder, { vmlinux, base, output: file, signal });
+  return { file, flags };
+}
+
+// src/jobs/make-btf/modules.ts
+var DEFAULT_MODULES = [
+  "bonding",
+  "ext4",
+  "ip_vs",
+  "kvm",
+  "nf_conntrack",
+  "nfs",
+  "openvswitch",
+  "overlay",
+  "xfs"
+];
+var MODULE_GLOB = /^[\w*?[\]-]{1,100}$/;
+function parseModuleNames(words2) {
+  if (words2.includes("none")) {
+    if (words2.length === 1) return void 0;
+    throw new Failure("usage", "'none' of --modules stands alone.");
+  }
+  const names = words2.flatMap((word3) => word3 === "default" ? DEFAULT_MODULES : [word3]);
+  const wrong = names.find((name) => !MODULE_GLOB.test(name));
+  if (wrong !== void 0) {
+    throw new Failure(
+      "usage",
+      `'${printable(wrong)}' of --modules is no module's name.`,
+      "Give names such as nf_conntrack, globs, 'default', or 'none'."
+    );
+  }
+  return [...new Set(names)].sort();
+}
+var MAX_MODULE_BYTES = 1024 ** 3;
+var SUFFIX2 = ".ko.debug";
+function findModules(files, vmlinuxPath, names, folder2) {
+  const root = `${dirname5(pathOfMember(vmlinuxPath))}/kernel/`;
+  const isWanted = selector(names);
+  const modules2 = /* @__PURE__ */ new Map();
+  const sorted2 = files.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1);
+  for (const file of sorted2) {
+    const { path: path2, kind, ghost } = file;
+    if (kind !== "file" || ghost || !path2.startsWith(root) || !path2.endsWith(SUFFIX2)) continue;
+    const name = basename2(path2, SUFFIX2).replaceAll("-", "_");
+    if (!/^\w+$/.test(name) || modules2.has(name) || !isWanted(name)) continue;
+    modules2.set(name, { name, file, target: join11(folder2, `${name}.ko`) });
+  }
+  const found = [...modules2.values()];
+  const bytes2 = found.reduce((sum2, { file }) => sum2 + file.size, 0);
+  if (bytes2 > MAX_MODULE_BYTES) {
+    throw new Failure(
+      "usage",
+      `The ${found.length} modules that --modules names have ${bytes2} bytes, and ${MAX_MODULE_BYTES} is the most.`,
+      "Name fewer modules."
+    );
+  }
+  return found;
+}
+async function mergeWithModules(context2, base, modules2) {
+  const kernel = makePlain(await readFile3(base));
+  const kernelTypes = new Btf(kernel);
+  const encoded = [];
+  const excluded = [];
+  for (const { name, target } of modules2) {
+    try {
+      const { file } = await runPahole(context2, target, () => 1, base);
+      const bytes2 = makePlain(await readFile3(file), kernelTypes);
+      checkBtf(bytes2, { kind: "any" }, kernelTypes);
+      encoded.push({ name, bytes: bytes2 });
+      await rm8(file);
+    } catch (error2) {
+      context2.platform.interrupted.throwIfAborted();
+      const failure = asFailure(error2);
+      if (!isAboutModule(failure)) throw error2;
+      excluded.push({ name, why: `${failure.reason}: ${failure.message}` });
+    }
+    await rm8(target, { force: true });
+  }
+  const merged = mergeModules(kernel, encoded);
+  for (const { name, fields } of merged.excluded) {
+    excluded.push({ name, why: `libbpf could not decide on ${fields.join(", ")}` });
+  }
+  return { btf: merged.btf, use: { included: merged.modules, excluded } };
+}
+function isAboutModule({ reason: reason2 }) {
+  return ["no-dwarf", "unreadable-dwarf", "bad-elf", "bad-btf", "pahole-failed"].includes(reason2);
+}
+
+// src/jobs/make-btf/extract-vmlinux.ts
 var MOST_VMLINUX = 4e9;
 var MOST_UNPACKED = 64e9;
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
@@ -77934,14 +77936,14 @@ async function buildFromVmlinux(context2, kernel, cores, task) {
     const { btf: merged, use } = await mergeWithModules(context2, file, modules2);
     const packed = await packBtf(platform4.programs, kernel.uname, merged, { signal: interrupted });
     const counted4 = checkPublishable(merged, context2.expectation);
-    const withModules = {
+    const withModules2 = {
       ...record2,
       btf: { size: counted4.size, sha256: sha256(merged), kinds: counted4.kinds },
       tarball: { path: record2.tarball.path, size: packed.length, sha256: sha256(packed) },
       modules: { requested: context2.modules.names, ...use },
       finishedAt: platform4.clock.date().toISOString()
     };
-    return { record: record2, tarball: made.bytes, withModules: { record: withModules, tarball: packed } };
+    return { record: record2, tarball: made.bytes, withModules: { record: withModules2, tarball: packed } };
   } finally {
     await directory.remove();
     release2();
@@ -79394,10 +79396,11 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores, re
   const attempt = async (kernel) => {
     const started = clock.now();
     const seconds2 = () => Math.round(clock.now() - started) / 1e3;
-    const finished = await finishedBefore(output, kernel, required, void 0);
-    const withModules = modules2 && await finishedBefore(modules2.output, kernel, required, modules2.names);
-    if (finished && (modules2 === void 0 || withModules !== void 0)) {
-      return { state: "skipped", record: finished, withModules, seconds: seconds2() };
+    const withModules2 = modules2 && await finishedBefore(modules2.output, kernel, required, modules2.names);
+    const isModulesAlone = modules2 !== void 0 && kernel.modules === "alone";
+    const finished = isModulesAlone ? withModules2 : await finishedBefore(output, kernel, required, void 0);
+    if (finished && (modules2 === void 0 || withModules2 !== void 0)) {
+      return { state: "skipped", record: finished, withModules: withModules2, seconds: seconds2() };
     }
     const task = progress.begin(kernel.uname);
     const spare = () => paholeCores({ working, waiting }, cores);
@@ -79408,12 +79411,12 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores, re
       });
       if ("state" in built2) {
         if (modules2) await writeFailed(modules2.output, built2);
-        await writeFailed(output, built2);
+        if (!isModulesAlone) await writeFailed(output, built2);
         task.end(`failed (${built2.reason})`, built2.message);
         return { state: "failed", record: built2, seconds: seconds2() };
       }
       if (modules2 && built2.withModules) await writeBuilt(modules2.output, built2.withModules);
-      await writeBuilt(output, built2);
+      if (!isModulesAlone) await writeBuilt(output, built2);
       const { btf, tarball } = built2.record;
       task.end("built", `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
       return {
@@ -82491,8 +82494,8 @@ ${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}
 }
 function rowOfDocument(result) {
   const { state, seconds: time2, record: record2 } = result;
-  const withModules = result.state === "failed" ? void 0 : result.withModules;
-  return withModules === void 0 ? { state, seconds: time2, record: record2 } : { state, seconds: time2, record: record2, withModules };
+  const withModules2 = result.state === "failed" ? void 0 : result.withModules;
+  return withModules2 === void 0 ? { state, seconds: time2, record: record2 } : { state, seconds: time2, record: record2, withModules: withModules2 };
 }
 function excludedModules(result) {
   const excluded = result.state === "failed" ? [] : result.withModules?.modules?.excluded ?? [];
@@ -83157,7 +83160,8 @@ function isSince(evr, from) {
   return compareEvr(evr, { epoch: evr.epoch, version: version4, release: release2 }) >= 0;
 }
 function bytesToRead(kernel) {
-  const stops = kernel.method === "embedded" && kernel.keyPaths.length > 0;
+  const { method, keyPaths, modules: modules2 } = kernel;
+  const stops = method === "embedded" && keyPaths.length > 0 && modules2 === void 0;
   return stops ? Math.ceil(kernel.size * BOOT_IMAGE_SHARE) : kernel.size;
 }
 var BOOT_IMAGE_SHARE = 0.2;
@@ -83309,8 +83313,10 @@ function tightest(limits) {
 var FIXED_SECONDS = 10;
 var BYTES_A_SECOND = 12e6;
 var FIXED_SECONDS_EMBEDDED = 3;
+var MODULE_SECONDS = { dwarf: 6, embedded: 2 };
 function estimatedSeconds(kernel) {
-  const fixed = kernel.method === "dwarf" ? FIXED_SECONDS : FIXED_SECONDS_EMBEDDED;
+  const own = kernel.method === "dwarf" ? FIXED_SECONDS : FIXED_SECONDS_EMBEDDED;
+  const fixed = own + (kernel.modules === void 0 ? 0 : MODULE_SECONDS[kernel.method]);
   return fixed + bytesToRead(kernel) / BYTES_A_SECOND;
 }
 function withinLimits(kernels3, limits) {
@@ -91086,6 +91092,7 @@ var CATALOG_SCHEMA = 1;
 var CATALOG_BRANCH = asBranch("catalog");
 var CATALOG_FILE = "catalog.json";
 var MODULES_BRANCH = asBranch("modules");
+var MODULES_NEXT_BRANCH = asBranch("modules-next");
 function catalogFileOf(content) {
   return content === "kernels" ? CATALOG_FILE : "modules.json";
 }
@@ -91230,28 +91237,40 @@ function updateStates(catalog, base, next2) {
 
 // src/jobs/plan/archive-state.ts
 async function readArchiveState(platform4, query, progress) {
+  if (query.modules && parseLocation(query.where).kind === "folder") {
+    throw new Failure(
+      "usage",
+      `${query.where} is a folder without git, so it has no branch '${MODULES_BRANCH}' to compare with.`,
+      "Name a git repository with --archive, or leave out --modules."
+    );
+  }
   const archive = await openArchive(platform4, query.where);
   const task = progress.begin(`archive ${archive.name}`);
   task.stage("listing");
   try {
     await expectBase(archive, query.base);
-    const base = await archive.listPaths(query.base);
-    const next2 = await archive.listPaths(query.branch);
-    const failed3 = await readFailures(archive);
-    const archived = new Set(base.keys());
-    if (!query.allowEmpty) expectContent(archive, [...base.keys(), ...next2.keys()], failed3);
-    const pending = new Set([...next2.keys()].filter((path2) => !archived.has(path2)));
+    const kernels3 = await readState(archive, query.base, query.branch, "kernels");
+    const { archived, pending, failed: failed3 } = kernels3;
+    if (!query.allowEmpty) expectContent(archive, [...archived, ...pending], failed3);
+    const modules2 = query.modules ? await readState(archive, MODULES_BRANCH, MODULES_NEXT_BRANCH, "modules") : void 0;
+    const withModules2 = modules2 === void 0 ? "" : `; with modules ${modules2.archived.size}, ${modules2.pending.size} more under review`;
     task.end(
       "read",
-      `${archived.size} files on the base branch, ${pending.size} more under review`
+      `${archived.size} files on the base branch, ${pending.size} more under review${withModules2}`
     );
-    return { archived, pending, failed: failed3 };
+    return { kernels: kernels3, modules: modules2 };
   } catch (error2) {
     task.end("failed");
     throw error2;
   } finally {
     await archive.close();
   }
+}
+async function readState(archive, base, branch, content) {
+  const archived = new Set((await archive.listPaths(base)).keys());
+  const next2 = await archive.listPaths(branch);
+  const pending = new Set([...next2.keys()].filter((path2) => !archived.has(path2)));
+  return { archived, pending, failed: await readFailures(archive, content) };
 }
 async function expectBase(archive, base) {
   if (base === void 0 || await archive.head(base) !== void 0) return;
@@ -91270,8 +91289,8 @@ function expectContent(archive, paths, failed3) {
     "Check --archive. For a new archive, give --allow-empty."
   );
 }
-async function readFailures(archive) {
-  const bytes2 = await archive.readFile(CATALOG_BRANCH, CATALOG_FILE);
+async function readFailures(archive, content) {
+  const bytes2 = await archive.readFile(CATALOG_BRANCH, catalogFileOf(content));
   const catalog = bytes2 ? parseCatalog(bytes2.toString("utf8"), archive.name) : EMPTY_CATALOG;
   const failed3 = /* @__PURE__ */ new Map();
   for (const [path2, entry] of catalog) if (entry.state === "failed") failed3.set(path2, entry);
@@ -91285,7 +91304,14 @@ var NO_ARCHIVE = {
   failed: /* @__PURE__ */ new Map()
 };
 function kernelState(kernel, rules) {
-  const { source: source2, archive, skipEmbedded, retryFailed, tools: tools2, now } = rules;
+  const { kernels: kernels3, modules: modules2 } = rules.archive;
+  const state = stateOfFile(kernel, rules, kernels3);
+  const isThere = state === "archived" || state === "pending";
+  if (!isThere || modules2 === void 0) return state;
+  return stateOfFile(kernel, rules, modules2) === "wanted" ? "without-modules" : state;
+}
+function stateOfFile(kernel, rules, archive) {
+  const { source: source2, skipEmbedded, retryFailed, tools: tools2, now } = rules;
   const path2 = tarballPath(kernel, kernel.uname);
   if (archive.archived.has(path2)) return "archived";
   if (archive.pending.has(path2)) return "pending";
@@ -91355,7 +91381,8 @@ var published = {
   alternatives: exactOptional(
     array(object({ size, checksum, locations, keyPaths: array(path) }))
   ),
-  trustedKeys: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/)))
+  trustedKeys: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/))),
+  modules: exactOptional(picklist(["beside", "alone"]))
 };
 var BootPackageShape = object({
   ...published,
@@ -91426,15 +91453,21 @@ function noPlan(origin, why) {
 
 // src/jobs/plan/make-plan.ts
 async function makePlan(platform4, request2, progress) {
-  const { query, archive, since, limits, skipEmbedded, retryFailed, tools: tools2 } = request2;
-  const state = archive ? await readArchiveState(platform4, archive, progress) : NO_ARCHIVE;
+  const { query, archive, since, limits, skipEmbedded, retryFailed, tools: tools2, modules: modules2 } = request2;
+  const nothing = { kernels: NO_ARCHIVE, modules: void 0 };
+  const state = archive ? await readArchiveState(platform4, archive, progress) : nothing;
   const discovery = await findKernels(platform4, query, progress);
   const now = platform4.clock.date();
   const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, tools: tools2, now };
   const earliest = since === void 0 ? 0 : since.getTime() / 1e3;
   const published2 = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
-  const states = new Map(published2.map((kernel) => [kernel, kernelState(kernel, rules)]));
-  const wanted = published2.filter((kernel) => states.get(kernel) === "wanted");
+  const states = new Map(
+    published2.map((kernel) => {
+      const one2 = kernelState(kernel, rules);
+      return [modules2 ? withModules(kernel, one2) : kernel, one2];
+    })
+  );
+  const wanted = [...states].flatMap(([kernel, one2]) => isToBuild(one2) ? [kernel] : []);
   const kernels3 = withinLimits(wanted, limits);
   return {
     schema: PLAN_SCHEMA,
@@ -91447,6 +91480,13 @@ async function makePlan(platform4, request2, progress) {
     kernels: kernels3,
     troubles: discovery.problems.map(toPlanProblem)
   };
+}
+var isToBuild = (state) => state === "wanted" || state === "without-modules";
+function withModules(kernel, state) {
+  const modules2 = state === "without-modules" ? "alone" : "beside";
+  if (kernel.method === "embedded" || kernel.bootPackage === void 0)
+    return { ...kernel, modules: modules2 };
+  return { ...kernel, modules: modules2, bootPackage: { ...kernel.bootPackage, modules: modules2 } };
 }
 function priceOf(kernels3, method) {
   const packages = kernels3.flatMap((kernel) => {
@@ -91467,6 +91507,7 @@ var NONE2 = {
   embedded: 0,
   later: 0,
   build: 0,
+  modulesAlone: 0,
   bytes: 0
 };
 function countAll(states, chosen) {
@@ -91476,20 +91517,22 @@ function countAll(states, chosen) {
     const [release2] = kernel.releases;
     const { arch: arch3 } = kernel;
     const key = `${release2} ${arch3}`;
-    const column = state !== "wanted" ? state : chosen.has(kernel) ? "build" : "later";
+    const column = !isToBuild(state) ? state : chosen.has(kernel) ? "build" : "later";
     const row3 = rows.get(key) ?? { release: release2, arch: arch3, ...NONE2 };
-    rows.set(key, { ...row3, ...counted2(row3, column, bytesToRead(kernel)) });
-    total = counted2(total, column, bytesToRead(kernel));
+    rows.set(key, { ...row3, ...counted2(row3, column, kernel) });
+    total = counted2(total, column, kernel);
   }
   const sorted2 = [...rows].sort(([one2], [two2]) => one2 < two2 ? -1 : 1);
   return { rows: sorted2.map(([, row3]) => row3), total };
 }
-function counted2(counts, column, size2) {
+function counted2(counts, column, kernel) {
+  const isChosen = column === "build";
   return {
     ...counts,
     published: counts.published + 1,
     [column]: counts[column] + 1,
-    bytes: counts.bytes + (column === "build" ? size2 : 0)
+    modulesAlone: counts.modulesAlone + (isChosen && kernel.modules === "alone" ? 1 : 0),
+    bytes: counts.bytes + (isChosen ? bytesToRead(kernel) : 0)
   };
 }
 function toPlanProblem({ where, failure }) {
@@ -92480,7 +92523,15 @@ var planOptions = {
     (words2) => tightest(words2.map(parseLimit))
   ),
   skipEmbedded: flag("leave out kernels that carry embedded BTF, as far as the source file says"),
-  retryFailed: flag("retry every kernel that failed before, for any reason and at any time")
+  retryFailed: flag("retry every kernel that failed before, for any reason and at any time"),
+  modules: parsed(
+    list(
+      "<module>",
+      "kernel modules whose BTF is merged with the kernel's in a second file: names, globs, 'default' (those that eBPF programs ask for most), or 'none'",
+      { default: ["none"] }
+    ),
+    parseModuleNames
+  )
 };
 function parsed(spec, make) {
   return { ...spec, parse: (given) => make(spec.parse(given)) };
@@ -92504,13 +92555,16 @@ async function toPlan(platform4, options3, progress, wished = { pahole: "auto", 
     since,
     limit,
     skipEmbedded,
-    retryFailed
+    retryFailed,
+    modules: moduleNames2
   } = options3;
+  const modules2 = moduleNames2 !== void 0;
   const query = { ...await toQuery(platform4, options3, progress), method: options3.method };
   const archive = where === void 0 ? void 0 : {
     where,
     branch: asBranch(branch),
     allowEmpty,
+    modules: modules2,
     ...base === void 0 ? {} : { base: asBranch(base) }
   };
   const request2 = {
@@ -92520,7 +92574,8 @@ async function toPlan(platform4, options3, progress, wished = { pahole: "auto", 
     limits: limit,
     skipEmbedded,
     retryFailed,
-    tools: await expectedDwarfTools(platform4, wished)
+    tools: await expectedDwarfTools(platform4, wished),
+    modules: modules2
   };
   const plan2 = await makePlan(platform4, request2, progress);
   for (const line2 of plainHttpWarnings(plan2.mirrors)) progress.warn(line2);
@@ -92543,11 +92598,14 @@ async function toBuildPlan(platform4, options3, wished, progress) {
   const wanted = { releases: release2, arches: arch3, flavours: flavour, kernels: kernel };
   const { plan: plan2, problems } = selectFromPlan(await readPlan(options3.plan), wanted);
   const mirrors = mirror.length > 0 ? mirror : plan2.mirrors;
+  const kernels3 = plan2.kernels.filter(
+    ({ modules: modules2 }) => options3.modules !== void 0 || modules2 !== "alone"
+  );
   for (const line2 of plainHttpWarnings(mirrors)) progress.warn(line2);
   return {
     plan: {
       ...plan2,
-      kernels: withinLimits(plan2.kernels, limit),
+      kernels: withinLimits(kernels3, limit),
       mirrors
     },
     problems: problems.map(toPlanProblem)
@@ -92654,11 +92712,6 @@ var buildOptions = {
     least: 1,
     most: 64
   }),
-  modules: list(
-    "<module>",
-    "kernel modules whose BTF is merged with the kernel's in a second file: names, globs, 'default' (those that eBPF programs ask for most), or 'none'",
-    { default: ["none"] }
-  ),
   modulesOutput: text2(
     "<folder>",
     "folder for tarballs and records with modules; by default the one of --output with '-modules'"
@@ -92670,7 +92723,7 @@ var buildOptions = {
 };
 function toBuildRequest(options3, output) {
   const { profile, jobs, connections, temp, signature, crossCheck: crossCheck2, replaceMethod } = options3;
-  const names = parseModuleNames(options3.modules);
+  const names = options3.modules;
   const folder2 = resolve4(options3.modulesOutput ?? `${output}-modules`);
   return {
     profile,
@@ -97192,7 +97245,12 @@ var plan = defineCommand({
       document: options3.matrix ? matrix : made,
       text: options3.matrix ? `${JSON.stringify(matrix)}
 ` : asText(made),
-      outputs: { matrix: JSON.stringify({ include }), count: `${count2}` },
+      outputs: {
+        matrix: JSON.stringify({ include }),
+        count: `${count2}`,
+        kernels: `${count2 - made.total.modulesAlone}`,
+        modules: `${made.kernels.filter(({ modules: modules2 }) => modules2 !== void 0).length}`
+      },
       summary: asMarkdown(made, matrix),
       failures: made.troubles.map(({ where, message }) => ({ title: where, message }))
     };
@@ -97279,7 +97337,8 @@ function conclusion({ total, kernels: kernels3, prices }) {
   if (kernels3.length === 0) return "Nothing is to be built.";
   const rest = total.later > 0 ? `, and ${total.later} more are left for later` : "";
   const verb = kernels3.length === 1 ? "is" : "are";
-  const sentence = `${counted(kernels3.length, "kernel")} ${verb} to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  const alone = total.modulesAlone > 0 ? ` (${total.modulesAlone} for their modules alone)` : "";
+  const sentence = `${counted(kernels3.length, "kernel")} ${verb} to be built${alone}, from ${bytes(total.bytes)} of packages${rest}.`;
   const both = METHODS.map((method) => priceOf2(method, prices[method])).join("; ");
   return `${sentence} ${both}.`;
 }
@@ -99221,8 +99280,9 @@ async function tokenOf(platform4, file) {
   }
 }
 function toRequest(platform4, given) {
-  const base = asBranch(given.modules && given.base === "master" ? "modules" : given.base);
-  const branch = asBranch(given.modules && given.branch === "next" ? "modules-next" : given.branch);
+  const isOrdinary = !given.modules;
+  const base = isOrdinary || given.base !== "master" ? asBranch(given.base) : MODULES_BRANCH;
+  const branch = isOrdinary || given.branch !== "next" ? asBranch(given.branch) : MODULES_NEXT_BRANCH;
   if (base === branch || branch === "catalog" || base === "catalog") {
     throw new Failure(
       "usage",

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { git, tree } from '../git/repositories.ts';
+import { commit, git, tree } from '../git/repositories.ts';
 import { root } from './files.ts';
 import { type Machine, runAtomGit, runGiteeGo, runJenkins } from './pipelines.ts';
 import { runWorkflow } from './runner/workflow.ts';
@@ -128,26 +128,35 @@ test(
   A_NIGHT,
 );
 
-test(
-  'Gitea: plan, a build job for each architecture, publish',
-  async () => {
+test.each([
+  ['', 'publish-modules: skipped', ['next']],
+  ['xfs', 'Publish modules: success', ['next', 'modules-next']],
+])(
+  "Gitea: plan, a build job for each architecture, publish; with the modules '%s' as well",
+  async (modules, last, branches) => {
+    commit(site.archive, 'modules', { 'README.md': '#' });
     const path = join(site.folder, 'gitea.yml');
     const text = example('gitea/update-archive.yml').replace('[x86_64, aarch64]', '[x86_64]');
     writeFileSync(path, text.replace(/TOOL: .*/, `TOOL: ${machine.env.TOOL}`));
     const { TOOL: _, BTFHUB_ARCHIVE: archive = '', ...settings } = machine.env;
     const run = await runWorkflow(path, {
       ...{ project: root, services: site.services, home: machine.home, event: 'schedule' },
-      ...{ secrets: machine.secrets, vars: { BTFHUB_ARCHIVE: archive } },
+      ...{ secrets: machine.secrets, vars: { BTFHUB_ARCHIVE: archive, BTFHUB_MODULES: modules } },
       machine: { ...settings, GITEA_ACTIONS: 'true' },
     });
     expect(run.jobs.map(({ name, result }) => `${name}: ${result}`)).toEqual([
       'Plan: success',
       'Build x86_64: success',
       'Publish: success',
+      last,
     ]);
-    const message = git(site.archive, ['log', '-1', '--format=%B', 'next']);
-    expect(message).toContain('https://github.com/openEuler/archive/actions/runs/1');
-    expectPublished();
+    for (const branch of branches) {
+      const message = git(site.archive, ['log', '-1', '--format=%B', branch]);
+      expect(message).toContain('https://github.com/openEuler/archive/actions/runs/1');
+      const tarballs = Object.keys(tree(site.archive, branch)).filter((one) => one.endsWith('.xz'));
+      expect(tarballs).toHaveLength(4);
+    }
+    expect(site.forge.pulls.map(({ head }) => head.ref)).toEqual(branches);
   },
   A_NIGHT,
 );

@@ -30,6 +30,7 @@ const WRITERS: Readonly<Record<string, readonly string[]>> = {
 /** Jobs that may hold a token or a secret. */
 const HOLDERS = new Set([
   'update-archive.yml publish',
+  'update-archive.yml publish-modules',
   'update-archive.yml archive',
   'probe.yml report',
   'release.yml release',

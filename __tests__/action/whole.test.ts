@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { head, read, tree } from '../git/repositories.ts';
+import { commit, head, read, tree } from '../git/repositories.ts';
 import { root } from './files.ts';
 import { sha256 } from './runner/host.ts';
 import { type Run, runWorkflow, type Trigger } from './runner/workflow.ts';
@@ -50,6 +50,7 @@ test(
       'Build 24.03-LTS x86_64 4: success',
       'Attest: success',
       'Publish: success',
+      'publish-modules: skipped',
     ]);
     const published = tree(site.archive, 'next');
     const tarballs = Object.keys(published).filter((path) => path.endsWith('.btf.tar.xz'));
@@ -67,7 +68,7 @@ test(
       expect(sha256(artifact ?? '')).toBe(sum);
     }
     expect(site.forge.pulls).toHaveLength(1);
-    const publish = run.jobs.at(-1);
+    const publish = run.jobs.find(({ name }) => name === 'Publish');
     expect(publish?.summary).toContain('https://forge.test/openeuler/archive/pulls/1');
     expect(publish?.outputs['pull-request-url']).toBe(
       'https://forge.test/openeuler/archive/pulls/1',
@@ -83,6 +84,7 @@ test(
       'build: skipped',
       'attest: skipped',
       'publish: skipped',
+      'publish-modules: skipped',
     ]);
     expect(next.result).toBe('success');
     // The second plan had the first one's metadata, and left its own.
@@ -105,6 +107,7 @@ test(
       'Build 24.03-LTS x86_64 2: success',
       'Attest: success',
       'Publish: success',
+      'publish-modules: skipped',
     ]);
     expect(run.result).toBe('failure');
     const leg = run.jobs.find(({ result }) => result === 'failure');
@@ -127,15 +130,69 @@ test(
       'Build 22.03-LTS-SP1 x86_64 1: success',
       'attest: skipped',
       'Publish: success',
+      'publish-modules: skipped',
     ]);
     expect(head(site.archive, 'next')).toBeUndefined();
     expect(site.forge.pulls).toEqual([]);
-    expect(run.jobs.at(-1)?.summary).toContain('would be pushed');
+    expect(run.jobs.find(({ name }) => name === 'Publish')?.summary).toContain('would be pushed');
   },
   A_NIGHT,
 );
 
-const nothingDone = ['Plan: failure', 'build: skipped', 'attest: skipped', 'publish: skipped'];
+test(
+  'files with modules have an artifact, branches and a pull request of their own, also for kernels that the archive has',
+  async () => {
+    const kernels = { release: '24.03-LTS', arch: 'x86_64', kernel: '6.6.0-28.*' };
+    const path = 'openEuler/24.03/x86_64/6.6.0-28.0.0.34.oe2403.x86_64.btf.tar.xz';
+    commit(site.archive, 'modules', { 'README.md': '# BTF with modules\n' });
+    await night(kernels);
+    const next = head(site.archive, 'next');
+    const catalog = read(site.archive, 'catalog', 'catalog.json');
+
+    const second = await night({ ...kernels, modules: 'xfs' });
+    expect(results(second)).toEqual([
+      'Plan: success',
+      'Build 24.03-LTS x86_64 1: success',
+      'Attest: success',
+      'publish: skipped',
+      'Publish modules: success',
+    ]);
+    expect(tree(site.archive, 'modules-next')).toHaveProperty([path]);
+    expect(head(site.archive, 'next')).toBe(next);
+    expect(site.forge.pulls.map((pull) => [pull.head.ref, pull.base.ref])).toEqual([
+      ['next', 'master'],
+      ['modules-next', 'modules'],
+    ]);
+    expect(read(site.archive, 'catalog', 'catalog.json')).toBe(catalog);
+    expect(read(site.archive, 'catalog', 'modules.json')).toContain(path);
+    expect(Object.keys(site.services.attested)).toContain(`btf-modules/${path}`);
+    const outputs = second.jobs.at(-1)?.outputs;
+    expect(outputs?.['pull-request-url']).toMatch(/pulls\/2$/);
+
+    const both = await night({ ...kernels, kernel: '6.6.0-41.*', modules: 'xfs' });
+    expect(results(both).slice(-2)).toEqual(['Publish: success', 'Publish modules: success']);
+    expect(site.services.artifactNames()).toEqual([
+      'btf-build-0',
+      'btfhub-plan',
+      'modules-btf-build-0',
+    ]);
+    expect(site.forge.pulls).toHaveLength(2);
+    expect(
+      (await night({ ...kernels, kernel: '', modules: 'xfs' })).jobs[0]?.outputs,
+    ).toMatchObject({
+      count: '0',
+    });
+  },
+  2 * A_NIGHT,
+);
+
+const nothingDone = [
+  'Plan: failure',
+  'build: skipped',
+  'attest: skipped',
+  'publish: skipped',
+  'publish-modules: skipped',
+];
 
 test.each([
   ['limit', 'many', "limit (BTFHUB_LIMIT): 'many' is no limit"],

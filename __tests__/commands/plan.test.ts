@@ -201,7 +201,7 @@ describe('against an archive of 700 files behind a git server', () => {
       archived: expected('archived').length,
       pending: expected('pending').length,
       failed: expected('hopeless', 'recent').length,
-      ...{ embedded: 0, later: 0, build: kernels.length },
+      ...{ embedded: 0, later: 0, build: kernels.length, modulesAlone: 0 },
       bytes: kernels.reduce((sum, { size }) => sum + size, 0),
     });
     for (const key of ['published', 'archived', 'pending', 'failed', 'build', 'bytes'] as const) {
@@ -209,6 +209,35 @@ describe('against an archive of 700 files behind a git server', () => {
     }
     // 700 tarballs of 8 kB, and a catalog of a few hundred failures: names alone are a tenth of that.
     expect(forge.wire.sent).toBeLessThan(200_000);
+  });
+
+  test('with --modules those that lack a file with modules are offered too, until the branch has it', async () => {
+    const asked = ['--json', '--modules', 'default', ...archive];
+    const here = expected('archived', 'pending');
+    const { kernels, total } = planOf(await planHere(...asked));
+    const alone = (all: readonly KernelPackage[]) =>
+      all.filter(({ modules }) => modules === 'alone').map(({ uname }) => uname);
+    expect(alone(kernels)).toEqual(here);
+    expect(total).toMatchObject({ archived: 0, pending: 0, modulesAlone: here.length });
+    expect(kernels.filter(({ modules }) => modules === 'beside').map(({ uname }) => uname)).toEqual(
+      expected('due', 'replaced', 'new'),
+    );
+    const { stdout } = await planHere('--modules', 'default', ...archive);
+    expect(stdout).toContain(
+      `${kernels.length} kernels are to be built (${here.length} for their modules alone), from`,
+    );
+
+    const [reviewed = '', waiting = '', ...rest] = here;
+    const files = (uname: string) =>
+      Object.fromEntries(
+        all
+          .filter((one) => one.uname === uname)
+          .map((one) => [tarballPath(one, one.uname), bytes(100, 1)]),
+      );
+    const repository = join(folder, 'archive.git');
+    const base = commit(repository, 'modules', files(reviewed));
+    commit(repository, 'modules-next', files(waiting), 'More', base);
+    expect(alone(planOf(await planHere(...asked)).kernels)).toEqual(rest);
   });
 
   test('--retry-failed takes what failed as well', async () => {
@@ -303,8 +332,10 @@ test('a folder that is no archive is refused unless --allow-empty is given', asy
   expect(run).toMatchObject({ status: 2, stdout: '' });
   expect(run.stderr).toContain(`${other} is no archive`);
   expect(run.stderr).toContain('--allow-empty');
-  const { kernels } = planOf(await planHere('--json', '--archive', other, '--allow-empty'));
-  expect(kernels).toHaveLength(published.length);
+  const empty = ['--json', '--archive', other, '--allow-empty'];
+  expect(planOf(await planHere(...empty)).kernels).toHaveLength(published.length);
+  const branchless = await planHere(...empty, '--modules', 'xfs');
+  expect(branchless.stderr).toContain("is a folder without git, so it has no branch 'modules'");
 });
 
 test.each([
@@ -314,6 +345,7 @@ test.each([
   [['--max-jobs', '300'], '--max-jobs'],
   [['--release', '21.99'], '--release 21.99 matches nothing. There are: 20.03-LTS,'],
   [['--archive', '/nonexistent'], 'There is no archive at /nonexistent'],
+  [['--modules', '../xfs'], "--modules: '../xfs' of --modules is no module's name."],
 ])('%j is refused with what would do', async (args, message) => {
   const run = await planHere(...args);
   expect(run).toMatchObject({ status: 2, stdout: '' });

@@ -23,6 +23,8 @@ export type ArchiveContent = 'kernels' | 'modules';
 
 /** The reviewed branch of files with modules. Their layout and names are those of the base branch. */
 export const MODULES_BRANCH = asBranch('modules');
+/** The branch of files with modules that wait for review. */
+export const MODULES_NEXT_BRANCH = asBranch('modules-next');
 
 /** The catalog's file, on the catalog's branch: each content has its own. */
 export function catalogFileOf(content: ArchiveContent): string {

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { KERNEL } from '../btf/check.ts';
-import { parseModuleNames } from '../jobs/make-btf/modules.ts';
 import { runBuild } from '../jobs/make-btf/run.ts';
 import { SIGNATURE_POLICIES } from '../jobs/make-btf/signature-verifier.ts';
 import { openProgress } from '../report/open.ts';
@@ -47,11 +46,6 @@ export const buildOptions = {
     least: 1,
     most: 64,
   }),
-  modules: list(
-    '<module>',
-    "kernel modules whose BTF is merged with the kernel's in a second file: names, globs, 'default' (those that eBPF programs ask for most), or 'none'",
-    { default: ['none'] },
-  ),
   modulesOutput: text(
     '<folder>',
     "folder for tarballs and records with modules; by default the one of --output with '-modules'",
@@ -62,10 +56,14 @@ export const buildOptions = {
   ),
 } as const;
 
-/** The options of `buildOptions` as `runBuild` takes them. */
-export function toBuildRequest(options: Values<typeof buildOptions>, output: string) {
+type BuildOptions = Values<typeof buildOptions> & {
+  readonly modules: readonly string[] | undefined;
+};
+
+/** The options of `buildOptions`, and the globs of modules, as `runBuild` takes them. */
+export function toBuildRequest(options: BuildOptions, output: string) {
   const { profile, jobs, connections, temp, signature, crossCheck, replaceMethod } = options;
-  const names = parseModuleNames(options.modules);
+  const names = options.modules;
   const folder = resolve(options.modulesOutput ?? `${output}-modules`);
   return {
     profile,

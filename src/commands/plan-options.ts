@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { plainHttpWarnings } from '../download/mirrors.ts';
 import { describe, Failure } from '../failure.ts';
+import { parseModuleNames } from '../jobs/make-btf/modules.ts';
 import { parseLimit, tightest, withinLimits } from '../jobs/plan/limit.ts';
 import { makePlan, type PlanRequest, toPlanProblem } from '../jobs/plan/make-plan.ts';
 import {
@@ -46,6 +47,14 @@ export const planOptions = {
   ),
   skipEmbedded: flag('leave out kernels that carry embedded BTF, as far as the source file says'),
   retryFailed: flag('retry every kernel that failed before, for any reason and at any time'),
+  modules: parsed(
+    list(
+      '<module>',
+      "kernel modules whose BTF is merged with the kernel's in a second file: names, globs, 'default' (those that eBPF programs ask for most), or 'none'",
+      { default: ['none'] },
+    ),
+    parseModuleNames,
+  ),
 } as const;
 
 /** The same option, with its value converted by `make`. */
@@ -87,7 +96,9 @@ export async function toPlan(
     limit,
     skipEmbedded,
     retryFailed,
+    modules: moduleNames,
   } = options;
+  const modules = moduleNames !== undefined;
   const query = { ...(await toQuery(platform, options, progress)), method: options.method };
   const archive =
     where === undefined
@@ -96,6 +107,7 @@ export async function toPlan(
           where,
           branch: asBranch(branch),
           allowEmpty,
+          modules,
           ...(base === undefined ? {} : { base: asBranch(base) }),
         };
   const request: PlanRequest = {
@@ -106,6 +118,7 @@ export async function toPlan(
     skipEmbedded,
     retryFailed,
     tools: await expectedDwarfTools(platform, wished),
+    modules,
   };
   const plan = await makePlan(platform, request, progress);
   for (const line of plainHttpWarnings(plan.mirrors)) progress.warn(line);
@@ -137,11 +150,15 @@ export async function toBuildPlan(
   const wanted = { releases: release, arches: arch, flavours: flavour, kernels: kernel };
   const { plan, problems } = selectFromPlan(await readPlan(options.plan), wanted);
   const mirrors = mirror.length > 0 ? mirror : plan.mirrors;
+  // Without --modules there is nothing to build for kernels whose own file the archive has.
+  const kernels = plan.kernels.filter(
+    ({ modules }) => options.modules !== undefined || modules !== 'alone',
+  );
   for (const line of plainHttpWarnings(mirrors)) progress.warn(line);
   return {
     plan: {
       ...plan,
-      kernels: withinLimits(plan.kernels, limit),
+      kernels: withinLimits(kernels, limit),
       mirrors,
     },
     problems: problems.map(toPlanProblem),

@@ -40,7 +40,12 @@ export const plan = defineCommand({
       status: made.troubles.length > 0 ? 1 : 0,
       document: options.matrix ? matrix : made,
       text: options.matrix ? `${JSON.stringify(matrix)}\n` : asText(made),
-      outputs: { matrix: JSON.stringify({ include }), count: `${count}` },
+      outputs: {
+        matrix: JSON.stringify({ include }),
+        count: `${count}`,
+        kernels: `${count - made.total.modulesAlone}`,
+        modules: `${made.kernels.filter(({ modules }) => modules !== undefined).length}`,
+      },
       summary: asMarkdown(made, matrix),
       failures: made.troubles.map(({ where, message }) => ({ title: where, message })),
     };
@@ -135,7 +140,8 @@ function conclusion({ total, kernels, prices }: Plan): string {
   if (kernels.length === 0) return 'Nothing is to be built.';
   const rest = total.later > 0 ? `, and ${total.later} more are left for later` : '';
   const verb = kernels.length === 1 ? 'is' : 'are';
-  const sentence = `${counted(kernels.length, 'kernel')} ${verb} to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  const alone = total.modulesAlone > 0 ? ` (${total.modulesAlone} for their modules alone)` : '';
+  const sentence = `${counted(kernels.length, 'kernel')} ${verb} to be built${alone}, from ${bytes(total.bytes)} of packages${rest}.`;
   const both = METHODS.map((method) => priceOf(method, prices[method])).join('; ');
   return `${sentence} ${both}.`;
 }

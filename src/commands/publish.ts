@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
+import { MODULES_BRANCH, MODULES_NEXT_BRANCH } from '../archive/catalog.ts';
 import { url } from '../archive/shapes.ts';
 import { describe, Failure } from '../failure.ts';
 import { findForge, openForge } from '../forge/find.ts';
@@ -117,8 +118,10 @@ function toRequest(
   given: PublishOptions,
 ): Omit<PublishRequest, 'location' | 'credential' | 'forge'> {
   // The branches of files without modules never get one with modules.
-  const base = asBranch(given.modules && given.base === 'master' ? 'modules' : given.base);
-  const branch = asBranch(given.modules && given.branch === 'next' ? 'modules-next' : given.branch);
+  const isOrdinary = !given.modules;
+  const base = isOrdinary || given.base !== 'master' ? asBranch(given.base) : MODULES_BRANCH;
+  const branch =
+    isOrdinary || given.branch !== 'next' ? asBranch(given.branch) : MODULES_NEXT_BRANCH;
   if (base === branch || branch === 'catalog' || base === 'catalog') {
     throw new Failure(
       'usage',

@@ -74,6 +74,8 @@ interface PublishedPackage {
   readonly alternatives?: readonly PackageAlternative[];
   /** Fingerprints of the primary keys that may sign it, upper-case hex; empty where packages are not signed. */
   readonly trustedKeys: readonly string[];
+  /** Where a plan asks for files with modules: build one `beside` the kernel's own, or `alone` because the archive has that. */
+  readonly modules?: 'beside' | 'alone';
 }
 
 /** Other bytes under the same name, which another repository lists. */
@@ -226,10 +228,12 @@ function isSince(evr: Evr, from: string): boolean {
 
 /**
  * Bytes of the package that are read. A boot image lies in the first fifth of its package, and reading
- * stops there where a signature can prove the image; elsewhere the whole package is read.
+ * stops there where a signature can prove the image; elsewhere the whole package is read. Modules lie behind the
+ * image, so that with them it may have to be read to its end.
  */
 export function bytesToRead(kernel: KernelPackage): number {
-  const stops = kernel.method === 'embedded' && kernel.keyPaths.length > 0;
+  const { method, keyPaths, modules } = kernel;
+  const stops = method === 'embedded' && keyPaths.length > 0 && modules === undefined;
   return stops ? Math.ceil(kernel.size * BOOT_IMAGE_SHARE) : kernel.size;
 }
 

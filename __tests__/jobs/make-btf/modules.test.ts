@@ -110,6 +110,24 @@ test('a module that is broken, or that would make a field ambiguous, is left out
   });
 });
 
+test('of a kernel whose own file the archive has, the file with modules alone is written', async () => {
+  const { output, modules, temp } = run(['xfs']);
+  const alone = kernels.map((kernel) => ({ ...kernel, modules: 'alone' as const }));
+  const request = { output, temp, mirrors: [server.url] };
+  const again = () => build(platform, alone, request, { modules });
+  expect(await again()).toMatchObject([{ state: 'built', withModules: { uname: unameOf(1) } }]);
+  expect(readdirSync(output)).toEqual([]);
+  expect(await namesIn(modules.output)).toContain('xfs_inode');
+  expect(await again()).toMatchObject([{ state: 'skipped', withModules: { uname: unameOf(1) } }]);
+
+  const failing = run(['xfs']);
+  const places = { output: failing.output, temp: failing.temp, mirrors: [server.url] };
+  const strict = { modules: failing.modules, signature: 'require' as const };
+  expect(await build(platform, alone, places, strict)).toMatchObject([{ state: 'failed' }]);
+  expect(readdirSync(failing.output)).toEqual([]);
+  expect(recordOf(failing.modules.output)).toMatchObject({ state: 'failed' });
+});
+
 test('a kernel without any of the modules has the same BTF in both files', async () => {
   const { output, modules, go } = run(['zfs']);
   await go();

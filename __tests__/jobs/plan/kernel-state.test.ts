@@ -21,8 +21,11 @@ const failure = (reason: Reason, ...attempts: string[]) => ({
   ...{ reason, attempts, package: { size: kernel.size, sha256: kernel.checksum.value } },
 });
 
-function stateOf(found: Partial<ArchiveState>, rules = {}) {
-  const all = { ...NO_ARCHIVE, ...found };
+function stateOf(found: Partial<ArchiveState>, rules = {}, modules?: Partial<ArchiveState>) {
+  const all = {
+    kernels: { ...NO_ARCHIVE, ...found },
+    modules: modules && { ...NO_ARCHIVE, ...modules },
+  };
   const base = { source: OPENEULER, skipEmbedded: false, retryFailed: false, tools, now };
   return kernelState(kernel, { ...base, archive: all, ...rules });
 }
@@ -34,11 +37,36 @@ test('what is in the archive or under review is not wanted, even if it failed be
   expect(stateOf({})).toBe('wanted');
 });
 
+test.each(['archived', 'pending'] as const)(
+  'what is %s lacks its file with modules until that is there, waits, or has failed',
+  (state) => {
+    const there = { [state]: new Set([path]) };
+    expect(stateOf(there, {}, {})).toBe('without-modules');
+    for (const has of ['archived', 'pending']) {
+      expect(stateOf(there, {}, { [has]: new Set([path]) })).toBe(state);
+    }
+    const failed = new Map([[path, failure('network', hoursAgo(1))]]);
+    expect(stateOf(there, {}, { failed })).toBe(state);
+    expect(stateOf(there, { retryFailed: true }, { failed })).toBe('without-modules');
+    expect(stateOf(there, {})).toBe(state);
+  },
+);
+
+test('a kernel that the archive does not have is wanted, whatever there is with modules', () => {
+  expect(stateOf({}, {}, { archived: new Set([path]) })).toBe('wanted');
+});
+
 test('a kernel with BTF of its own is left out only when that is asked for', () => {
   expect(stateOf({}, { skipEmbedded: true })).toBe('embedded');
   const old = kernelOf(51);
   const foreign = kernelOf(60, { arch: asArch('riscv64') });
-  const rules = { source: OPENEULER, archive: NO_ARCHIVE, retryFailed: false, tools, now };
+  const rules = {
+    source: OPENEULER,
+    archive: { kernels: NO_ARCHIVE, modules: undefined },
+    retryFailed: false,
+    tools,
+    now,
+  };
   for (const without of [old, foreign, { ...kernel, flavour: 'rt' }]) {
     expect(kernelState(without, { ...rules, skipEmbedded: true })).toBe('wanted');
   }

@@ -65,9 +65,13 @@ export async function buildKernels(
   const attempt = async (kernel: KernelPackage): Promise<KernelResult> => {
     const started = clock.now();
     const seconds = () => Math.round(clock.now() - started) / 1000;
-    const finished = await finishedBefore(output, kernel, required, undefined);
     const withModules =
       modules && (await finishedBefore(modules.output, kernel, required, modules.names));
+    // The archive has the kernel's own file, and may have it with other bytes: only the other one is written.
+    const isModulesAlone = modules !== undefined && kernel.modules === 'alone';
+    const finished = isModulesAlone
+      ? withModules
+      : await finishedBefore(output, kernel, required, undefined);
     if (finished && (modules === undefined || withModules !== undefined)) {
       return { state: 'skipped', record: finished, withModules, seconds: seconds() };
     }
@@ -81,13 +85,13 @@ export async function buildKernels(
       });
       if ('state' in built) {
         if (modules) await writeFailed(modules.output, built);
-        await writeFailed(output, built);
+        if (!isModulesAlone) await writeFailed(output, built);
         task.end(`failed (${built.reason})`, built.message);
         return { state: 'failed', record: built, seconds: seconds() };
       }
       // The kernel's own file last: where its record is, all is finished.
       if (modules && built.withModules) await writeBuilt(modules.output, built.withModules);
-      await writeBuilt(output, built);
+      if (!isModulesAlone) await writeBuilt(output, built);
       const { btf, tarball } = built.record;
       task.end('built', `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
       return {

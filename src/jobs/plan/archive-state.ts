@@ -1,16 +1,20 @@
 import { type Archive, openArchive } from '../../archive/archive.ts';
 import {
+  type ArchiveContent,
   CATALOG_BRANCH,
-  CATALOG_FILE,
+  catalogFileOf,
   EMPTY_CATALOG,
+  MODULES_BRANCH,
+  MODULES_NEXT_BRANCH,
   parseCatalog,
 } from '../../archive/catalog.ts';
 import { parseTarballPath } from '../../archive/layout.ts';
 import { Failure } from '../../failure.ts';
+import { parseLocation } from '../../git/location.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { ArchiveState, PastFailure } from './kernel-state.ts';
+import type { ArchiveState, ArchiveStates, PastFailure } from './kernel-state.ts';
 
 export interface ArchiveQuery {
   /** Git URL or folder. */
@@ -21,39 +25,65 @@ export interface ArchiveQuery {
   readonly branch: Branch;
   /** Accept an archive without any BTF and without a catalog. */
   readonly allowEmpty: boolean;
+  /** Whether to look for files with modules too, on the branches of their own. */
+  readonly modules: boolean;
 }
 
 /**
  * Lists the archive's branches and reads its catalog; no tarball is fetched. Rejects with `not-found`
- * when the archive or the base branch does not exist, with `network`, or with `bad-archive`.
+ * when the archive or the base branch does not exist, with `network`, with `bad-archive`, or with `usage` where
+ * files with modules are asked for and the archive has no branches.
  */
 export async function readArchiveState(
   platform: Platform,
   query: ArchiveQuery,
   progress: Progress,
-): Promise<ArchiveState> {
+): Promise<ArchiveStates> {
+  if (query.modules && parseLocation(query.where).kind === 'folder') {
+    throw new Failure(
+      'usage',
+      `${query.where} is a folder without git, so it has no branch '${MODULES_BRANCH}' to compare with.`,
+      'Name a git repository with --archive, or leave out --modules.',
+    );
+  }
   const archive = await openArchive(platform, query.where);
   const task = progress.begin(`archive ${archive.name}`);
   task.stage('listing');
   try {
     await expectBase(archive, query.base);
-    const base = await archive.listPaths(query.base);
-    const next = await archive.listPaths(query.branch);
-    const failed = await readFailures(archive);
-    const archived = new Set(base.keys());
-    if (!query.allowEmpty) expectContent(archive, [...base.keys(), ...next.keys()], failed);
-    const pending = new Set([...next.keys()].filter((path) => !archived.has(path)));
+    const kernels = await readState(archive, query.base, query.branch, 'kernels');
+    const { archived, pending, failed } = kernels;
+    if (!query.allowEmpty) expectContent(archive, [...archived, ...pending], failed);
+    const modules = query.modules
+      ? await readState(archive, MODULES_BRANCH, MODULES_NEXT_BRANCH, 'modules')
+      : undefined;
+    const withModules =
+      modules === undefined
+        ? ''
+        : `; with modules ${modules.archived.size}, ${modules.pending.size} more under review`;
     task.end(
       'read',
-      `${archived.size} files on the base branch, ${pending.size} more under review`,
+      `${archived.size} files on the base branch, ${pending.size} more under review${withModules}`,
     );
-    return { archived, pending, failed };
+    return { kernels, modules };
   } catch (error) {
     task.end('failed');
     throw error;
   } finally {
     await archive.close();
   }
+}
+
+async function readState(
+  archive: Archive,
+  base: Branch | undefined,
+  branch: Branch,
+  content: ArchiveContent,
+): Promise<ArchiveState> {
+  const archived = new Set((await archive.listPaths(base)).keys());
+  const next = await archive.listPaths(branch);
+  const pending = new Set([...next.keys()].filter((path) => !archived.has(path)));
+  return { archived, pending, failed: await readFailures(archive, content) };
 }
 
 /** A misspelt base branch looks like an empty archive, and everything would be built again. */
@@ -81,8 +111,11 @@ function expectContent(
   );
 }
 
-async function readFailures(archive: Archive): Promise<ReadonlyMap<string, PastFailure>> {
-  const bytes = await archive.readFile(CATALOG_BRANCH, CATALOG_FILE);
+async function readFailures(
+  archive: Archive,
+  content: ArchiveContent,
+): Promise<ReadonlyMap<string, PastFailure>> {
+  const bytes = await archive.readFile(CATALOG_BRANCH, catalogFileOf(content));
   const catalog = bytes ? parseCatalog(bytes.toString('utf8'), archive.name) : EMPTY_CATALOG;
   const failed = new Map<string, PastFailure>();
   for (const [path, entry] of catalog) if (entry.state === 'failed') failed.set(path, entry);

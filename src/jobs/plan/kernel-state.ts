@@ -21,6 +21,12 @@ export interface ArchiveState {
   readonly failed: ReadonlyMap<string, PastFailure>;
 }
 
+/** Both kinds of files that an archive has; `modules` is undefined where no files with modules are asked for. */
+export interface ArchiveStates {
+  readonly kernels: ArchiveState;
+  readonly modules: ArchiveState | undefined;
+}
+
 export const NO_ARCHIVE: ArchiveState = {
   archived: new Set(),
   pending: new Set(),
@@ -32,13 +38,20 @@ export const NO_ARCHIVE: ArchiveState = {
  * - `pending`: on the branch that waits for review
  * - `failed`: failed before, and not yet due for a retry
  * - `embedded`: the kernel carries BTF, and such kernels are left out
+ * - `without-modules`: on one of these branches, and its file with modules is to be built
  * - `wanted`: to be built
  */
-export type KernelState = 'archived' | 'pending' | 'failed' | 'embedded' | 'wanted';
+export type KernelState =
+  | 'archived'
+  | 'pending'
+  | 'failed'
+  | 'embedded'
+  | 'without-modules'
+  | 'wanted';
 
 export interface StateRules {
   readonly source: Source;
-  readonly archive: ArchiveState;
+  readonly archive: ArchiveStates;
   readonly skipEmbedded: boolean;
   /** Retry every kernel that failed before, for any reason and at any time. */
   readonly retryFailed: boolean;
@@ -47,8 +60,24 @@ export interface StateRules {
   readonly now: Date;
 }
 
+/**
+ * The state of a kernel. Where files with modules are asked for, it counts as archived or pending only if both of its
+ * files are there, or the one with modules failed before and is not yet due.
+ */
 export function kernelState(kernel: KernelPackage, rules: StateRules): KernelState {
-  const { source, archive, skipEmbedded, retryFailed, tools, now } = rules;
+  const { kernels, modules } = rules.archive;
+  const state = stateOfFile(kernel, rules, kernels);
+  const isThere = state === 'archived' || state === 'pending';
+  if (!isThere || modules === undefined) return state;
+  return stateOfFile(kernel, rules, modules) === 'wanted' ? 'without-modules' : state;
+}
+
+function stateOfFile(
+  kernel: KernelPackage,
+  rules: StateRules,
+  archive: ArchiveState,
+): Exclude<KernelState, 'without-modules'> {
+  const { source, skipEmbedded, retryFailed, tools, now } = rules;
   const path = tarballPath(kernel, kernel.uname);
   if (archive.archived.has(path)) return 'archived';
   if (archive.pending.has(path)) return 'pending';

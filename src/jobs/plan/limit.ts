@@ -46,9 +46,13 @@ const BYTES_A_SECOND = 12e6;
 /** The same for a kernel whose BTF is taken out of its boot image. */
 const FIXED_SECONDS_EMBEDDED = 3;
 
+/** Seconds more where the BTF of modules is merged: pahole on their DWARF, or only the reading of their BTF. */
+const MODULE_SECONDS = { dwarf: 6, embedded: 2 } as const;
+
 /** Estimated seconds of work for one kernel. */
 export function estimatedSeconds(kernel: KernelPackage): number {
-  const fixed = kernel.method === 'dwarf' ? FIXED_SECONDS : FIXED_SECONDS_EMBEDDED;
+  const own = kernel.method === 'dwarf' ? FIXED_SECONDS : FIXED_SECONDS_EMBEDDED;
+  const fixed = own + (kernel.modules === undefined ? 0 : MODULE_SECONDS[kernel.method]);
   return fixed + bytesToRead(kernel) / BYTES_A_SECOND;
 }
 

@@ -32,6 +32,8 @@ export interface PlanRequest {
   readonly retryFailed: boolean;
   /** What a build on this machine would read DWARF with; undefined where that is not known. */
   readonly tools: DwarfTools | undefined;
+  /** Whether files with modules are asked for. */
+  readonly modules: boolean;
 }
 
 /** Compares what is published with what the archive has. Rejects as `findKernels` and `readArchiveState` do. */
@@ -40,15 +42,21 @@ export async function makePlan(
   request: PlanRequest,
   progress: Progress,
 ): Promise<Plan> {
-  const { query, archive, since, limits, skipEmbedded, retryFailed, tools } = request;
-  const state = archive ? await readArchiveState(platform, archive, progress) : NO_ARCHIVE;
+  const { query, archive, since, limits, skipEmbedded, retryFailed, tools, modules } = request;
+  const nothing = { kernels: NO_ARCHIVE, modules: undefined };
+  const state = archive ? await readArchiveState(platform, archive, progress) : nothing;
   const discovery = await findKernels(platform, query, progress);
   const now = platform.clock.date();
   const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, tools, now };
   const earliest = since === undefined ? 0 : since.getTime() / 1000;
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
-  const states = new Map(published.map((kernel) => [kernel, kernelState(kernel, rules)]));
-  const wanted = published.filter((kernel) => states.get(kernel) === 'wanted');
+  const states = new Map(
+    published.map((kernel) => {
+      const one = kernelState(kernel, rules);
+      return [modules ? withModules(kernel, one) : kernel, one];
+    }),
+  );
+  const wanted = [...states].flatMap(([kernel, one]) => (isToBuild(one) ? [kernel] : []));
   const kernels = withinLimits(wanted, limits);
   return {
     schema: PLAN_SCHEMA,
@@ -61,6 +69,16 @@ export async function makePlan(
     kernels,
     troubles: discovery.problems.map(toPlanProblem),
   };
+}
+
+const isToBuild = (state: KernelState) => state === 'wanted' || state === 'without-modules';
+
+/** Says in the kernel, and in the package that may take its place, which of its two files to build. */
+function withModules(kernel: KernelPackage, state: KernelState): KernelPackage {
+  const modules = state === 'without-modules' ? 'alone' : 'beside';
+  if (kernel.method === 'embedded' || kernel.bootPackage === undefined)
+    return { ...kernel, modules };
+  return { ...kernel, modules, bootPackage: { ...kernel.bootPackage, modules } };
 }
 
 function priceOf(kernels: readonly KernelPackage[], method: Method): Price {
@@ -83,6 +101,7 @@ const NONE: Counts = {
   embedded: 0,
   later: 0,
   build: 0,
+  modulesAlone: 0,
   bytes: 0,
 };
 
@@ -96,10 +115,10 @@ function countAll(
     const [release] = kernel.releases;
     const { arch } = kernel;
     const key = `${release} ${arch}`;
-    const column = state !== 'wanted' ? state : chosen.has(kernel) ? 'build' : 'later';
+    const column = !isToBuild(state) ? state : chosen.has(kernel) ? 'build' : 'later';
     const row = rows.get(key) ?? { release, arch, ...NONE };
-    rows.set(key, { ...row, ...counted(row, column, bytesToRead(kernel)) });
-    total = counted(total, column, bytesToRead(kernel));
+    rows.set(key, { ...row, ...counted(row, column, kernel) });
+    total = counted(total, column, kernel);
   }
   const sorted = [...rows].sort(([one], [two]) => (one < two ? -1 : 1));
   return { rows: sorted.map(([, row]) => row), total };
@@ -107,14 +126,16 @@ function countAll(
 
 function counted(
   counts: Counts,
-  column: Exclude<KernelState, 'wanted'> | 'build' | 'later',
-  size: number,
+  column: Exclude<KernelState, 'wanted' | 'without-modules'> | 'build' | 'later',
+  kernel: KernelPackage,
 ): Counts {
+  const isChosen = column === 'build';
   return {
     ...counts,
     published: counts.published + 1,
     [column]: counts[column] + 1,
-    bytes: counts.bytes + (column === 'build' ? size : 0),
+    modulesAlone: counts.modulesAlone + (isChosen && kernel.modules === 'alone' ? 1 : 0),
+    bytes: counts.bytes + (isChosen ? bytesToRead(kernel) : 0),
   };
 }
 

@@ -31,6 +31,8 @@ export interface Counts {
   readonly later: number;
   /** To be built now. */
   readonly build: number;
+  /** Of `build`: the archive has their files, but none with modules, and these were asked for. */
+  readonly modulesAlone: number;
   /** Bytes to download for `build`. */
   readonly bytes: number;
 }
@@ -106,6 +108,7 @@ const published = {
     v.array(v.object({ size: shape.size, checksum, locations, keyPaths: v.array(path) })),
   ),
   trustedKeys: v.array(v.pipe(v.string(), v.regex(/^[0-9A-F]{40,64}$/))),
+  modules: v.exactOptional(v.picklist(['beside', 'alone'])),
 };
 
 const BootPackageShape = v.object({
