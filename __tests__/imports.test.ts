@@ -15,6 +15,7 @@ const ORDER = [
   'download',
   'rpm',
   'verifier',
+  'explorer',
   'boot-image',
   'btf',
   'archive',

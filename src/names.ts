@@ -50,10 +50,15 @@ export const asBranch = checker(
 );
 export const asDistributionId = checker('distribution', WORD, 32);
 
+/** Text from outside without what moves a cursor, ends a line or turns the direction of writing: `?` in its place. */
+export function withoutControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, '?');
+}
+
 /** Text from outside, safe to print: without control characters, and at most 120 characters. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, '?');
+  const clean = withoutControls(text);
   return clean.length > 120 ? `${clean.slice(0, 117)}...` : clean;
 }
 

@@ -10,6 +10,7 @@ import { plan } from './plan.ts';
 import { publish } from './publish.ts';
 import { setup } from './setup.ts';
 import { completionCommand } from './shell-completion.ts';
+import { site } from './site.ts';
 import { sources } from './sources.ts';
 import { tailor } from './tailor.ts';
 import { verify } from './verify.ts';
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   install,
   tailor,
   check,
+  site,
   sources,
   completionCommand(() => COMMANDS),
 ];
