@@ -1,9 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 
 const project = join(import.meta.dirname, '../..');
 
@@ -18,6 +26,15 @@ export interface ActRun {
   readonly errors: readonly string[];
 }
 
+export interface ActOptions {
+  readonly event?: string;
+  readonly inputs?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly vars?: Readonly<Record<string, string>>;
+  /** What tells the runs of a workflow, and the attempts of a run, from each other. */
+  readonly run?: { readonly id: number; readonly attempt: number };
+}
+
 /**
  * act (nektos/act) in host mode, with the artifact and cache servers that it brings. The actions of others are the
  * real ones at their pins: from GitHub, or on a machine without a network from the folder that BTFHUB_TEST_ACTIONS
@@ -25,9 +42,13 @@ export interface ActRun {
  */
 export class Act {
   readonly folder = mkdtempSync(join(tmpdir(), 'btfhub-act-'));
+  /** RUNNER_TOOL_CACHE of every job. */
+  readonly tools = join(this.folder, 'cache/tool_cache');
   readonly #proxy: Server;
   readonly #proxyPort: number;
   readonly #artifactPort: number;
+  readonly #copies: readonly string[];
+  #runs = 0;
 
   static async open(): Promise<Act> {
     const artifactPort = await freePort();
@@ -40,17 +61,27 @@ export class Act {
     this.#proxy = proxy;
     this.#proxyPort = (proxy.address() as AddressInfo).port;
     this.#artifactPort = artifactPort;
-    mkdirSync(join(this.folder, 'cache'));
+    mkdirSync(this.tools, { recursive: true });
     const tools = process.env.BTFHUB_TEST_TOOL_CACHE;
-    if (tools) cpSync(tools, join(this.folder, 'cache/tool_cache'), { recursive: true });
+    for (const name of tools ? readdirSync(tools) : []) {
+      symlinkSync(join(tools ?? '', name), join(this.tools, name));
+    }
     this.#mirrorProject();
+    this.#copies = [
+      ...['--local-repository', `${OWN}=${join(this.folder, 'project')}`],
+      ...this.#copyActions(),
+    ];
   }
 
-  /** This work tree as openeuler/btfhub-action at `v0`, which git finds below `mirror/`. */
+  /**
+   * This work tree as openeuler/btfhub-action at `v0`: a repository that git finds below `mirror/`, and its files in
+   * `project/`, because act packs a local repository as a whole for every step that uses it.
+   */
   #mirrorProject(): void {
     const mirror = join(this.folder, 'mirror');
     const bare = join(mirror, 'openeuler/btfhub-action');
     mkdirSync(bare, { recursive: true });
+    mkdirSync(join(this.folder, 'home'));
     const git = (args: readonly string[], env = {}) =>
       execFileSync('git', args, {
         cwd: project,
@@ -63,20 +94,28 @@ export class Act {
     const tree = git(['write-tree'], index);
     const commit = git(['commit-tree', '-m', 'The work tree', tree], WHO);
     git(['push', '--quiet', bare, `${commit}:refs/tags/v0`]);
-    mkdirSync(join(this.folder, 'home'));
+    git(['checkout-index', '--all', `--prefix=${join(this.folder, 'project')}/`], index);
     const config = `[url "${mirror}/openeuler/"]\n\tinsteadOf = https://github.com/openeuler/\n`;
     writeFileSync(join(this.folder, 'home/.gitconfig'), config);
   }
 
-  /** Runs the workflow of a repository that has this one file. */
-  async run(
-    workflow: string,
-    options: {
-      readonly event?: string;
-      readonly inputs?: Readonly<Record<string, string>>;
-      readonly secrets?: Readonly<Record<string, string>>;
-    } = {},
-  ): Promise<ActRun> {
+  /** What runs of the actions of others, without their sources and packages. */
+  #copyActions(): string[] {
+    const folder = process.env.BTFHUB_TEST_ACTIONS;
+    if (!folder) return [];
+    const names = readdirSync(folder).filter((name) => /@[0-9a-f]{40}$/.test(name));
+    return names.flatMap((name) => {
+      const [from, to] = [join(folder, name), join(this.folder, 'actions', name)];
+      cpSync(from, to, {
+        recursive: true,
+        filter: (path) => !UNUSED.has(basename(path)) || relative(from, path).includes('dist/'),
+      });
+      return ['--local-repository', `actions/${name}=${to}`];
+    });
+  }
+
+  /** Runs the workflow of a repository that has this one workflow, and these files. */
+  async run(workflow: string, options: ActOptions = {}): Promise<ActRun> {
     const owner = mkdtempSync(join(this.folder, 'owner-'));
     mkdirSync(join(owner, '.github/workflows'), { recursive: true });
     writeFileSync(join(owner, '.github/workflows/update.yml'), workflow);
@@ -86,31 +125,33 @@ export class Act {
     git('add', '.');
     git('commit', '--quiet', '--message=Workflow');
     git('remote', 'add', 'origin', 'https://github.com/someone/archive.git');
+    this.#runs += 1;
+    const { id, attempt } = options.run ?? { id: this.#runs, attempt: 1 };
     const secrets = { GITHUB_TOKEN: 'unused', ...options.secrets };
+    const named = (option: string, table: Readonly<Record<string, string>> = {}) =>
+      Object.entries(table).flatMap(([name, value]) => [option, `${name}=${value}`]);
     const args = [
       options.event ?? 'workflow_dispatch',
       ...['-P', 'ubuntu-24.04=-self-hosted', '-P', 'ubuntu-latest=-self-hosted'],
-      ...['--local-repository', `openeuler/btfhub-action@v0=${project}`],
-      ...this.#actions(),
+      ...this.#copies,
       ...['--action-cache-path', join(this.folder, 'cache')],
       ...['--artifact-server-path', join(this.folder, 'artifacts')],
       ...['--artifact-server-addr', '127.0.0.1', '--artifact-server-port', `${this.#artifactPort}`],
-      ...[
-        '--cache-server-path',
-        join(this.folder, 'cache-server'),
-        '--cache-server-addr',
-        '127.0.0.1',
-      ],
-      ...['--env', `HOME=${join(this.folder, 'home')}`],
-      ...Object.entries(options.inputs ?? {}).flatMap(([name, value]) => [
-        '--input',
-        `${name}=${value}`,
-      ]),
+      ...['--cache-server-path', join(this.folder, 'cache-server')],
+      ...['--cache-server-addr', '127.0.0.1'],
+      ...named('--env', {
+        HOME: join(this.folder, 'home'),
+        GITHUB_RUN_ID: `${id}`,
+        GITHUB_RUN_NUMBER: `${id}`,
+        GITHUB_RUN_ATTEMPT: `${attempt}`,
+      }),
+      ...named('--input', options.inputs),
+      ...named('--var', options.vars),
       ...Object.keys(secrets).flatMap((name) => ['--secret', name]),
     ];
     const env = {
-      ...process.env,
       ...secrets,
+      PATH: process.env.PATH,
       HOME: join(this.folder, 'home'),
       ACTIONS_RUNTIME_URL: `http://127.0.0.1:${this.#proxyPort}/`,
     };
@@ -127,20 +168,15 @@ export class Act {
     return { status, log, jobs: jobsOf(log), errors: errorsOf(log) };
   }
 
-  #actions(): string[] {
-    const folder = process.env.BTFHUB_TEST_ACTIONS;
-    if (!folder) return [];
-    return readdirSync(folder)
-      .filter((name) => /@[0-9a-f]{40}$/.test(name))
-      .flatMap((name) => ['--local-repository', `actions/${name}=${join(folder, name)}`]);
-  }
-
   async close(): Promise<void> {
     this.#proxy.closeAllConnections();
     await new Promise((resolve) => this.#proxy.close(resolve));
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+const OWN = 'openeuler/btfhub-action@v0';
+const UNUSED = new Set(['node_modules', '.git', 'src', '__tests__', '__test__']);
 
 const WHO = {
   GIT_AUTHOR_NAME: 'A Person',
@@ -160,26 +196,52 @@ function errorsOf(log: string): string[] {
 }
 
 /**
- * Stands before act's artifact server, which refuses what upload-artifact 7 sends since it names a MIME type
- * (nektos/act issue 6022): takes that one field out, and changes nothing else.
+ * Stands before act's artifact server, for two faults of act 0.2.89: it refuses the field `mime_type` that
+ * upload-artifact 7 sends (nektos/act issue 6022), and it checks its signed URLs by a date that Azure's client encodes
+ * anew, which the server then takes for another date. The field is left out, and the signed query travels as one word.
  */
 function artifactProxy(port: number): Server {
   return createServer(async (incoming, outgoing) => {
+    const method = /[^/]*$/.exec(incoming.url?.split('?')[0] ?? '')?.[0] ?? '';
     const body = await bytesOf(incoming);
-    const create = incoming.url?.endsWith('/CreateArtifact') ?? false;
-    const sent = create ? withoutMimeType(body) : body;
+    const sent = method === 'CreateArtifact' ? withoutMimeType(body) : body;
     const headers = { ...incoming.headers, 'content-length': `${sent.length}` };
     delete headers['transfer-encoding'];
+    const path = unfold(incoming.url ?? '/');
     const onward = request(
-      { port, host: '127.0.0.1', path: incoming.url, method: incoming.method, headers },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(outgoing);
+      { port, host: '127.0.0.1', path, method: incoming.method, headers },
+      async (answer) => {
+        const whole = await bytesOf(answer);
+        const answered = SIGNING.has(method) ? withFoldedUrl(whole) : whole;
+        const own = { ...answer.headers, 'content-length': `${answered.length}` };
+        delete own['transfer-encoding'];
+        outgoing.writeHead(answer.statusCode ?? 502, own).end(answered);
       },
     );
     onward.once('error', () => outgoing.writeHead(502).end());
     onward.end(sent);
   });
+}
+
+const SIGNING = new Set(['CreateArtifact', 'GetSignedArtifactURL']);
+
+/** Puts the query of a signed URL into one parameter, `signed`. */
+function withFoldedUrl(body: Buffer): Buffer {
+  if (body.length === 0) return body;
+  const document = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  for (const name of ['signedUploadUrl', 'signedUrl']) {
+    const [address, query] = String(document[name] ?? '').split('?');
+    if (query === undefined) continue;
+    document[name] = `${address}?signed=${Buffer.from(query).toString('base64url')}`;
+  }
+  return Buffer.from(JSON.stringify(document));
+}
+
+/** The path and query as act signed them, with what the client added: `comp`, `blockid`. */
+function unfold(path: string): string {
+  return path.replace(/\bsigned=([\w-]+)/, (_, word: string) =>
+    Buffer.from(word, 'base64url').toString('utf8'),
+  );
 }
 
 async function bytesOf(stream: IncomingMessage): Promise<Buffer> {
