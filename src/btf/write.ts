@@ -42,10 +42,12 @@ export class StringTable {
   }
 
   bytes(): Buffer {
-    return Buffer.concat([
-      this.#start,
-      Buffer.from(this.#added.map((text) => `${text}\0`).join('')),
-    ]);
+    return Buffer.concat([this.#start, this.added()]);
+  }
+
+  /** The strings that were added to those it began with. */
+  added(): Buffer {
+    return Buffer.from(this.#added.map((text) => `${text}\0`).join(''));
   }
 }
 
@@ -95,10 +97,22 @@ export function writeSections(
   strings: StringTable,
   order: ByteOrder,
 ): Buffer {
-  const body = Buffer.concat(types);
-  const table = strings.bytes();
-  const lengths = [HEADER_SIZE, 0, body.length, body.length, table.length];
-  return Buffer.concat([preamble(order), wordsOf(lengths, order), body, table]);
+  return assemble(Buffer.concat(types), strings.bytes(), order);
+}
+
+/** Split BTF in the plain form: these types, and the strings that its base does not have. */
+export function writeSplit(
+  types: readonly BtfType[],
+  strings: StringTable,
+  order: ByteOrder,
+): Buffer {
+  const body = writeTypes(types, strings, order);
+  return assemble(body, strings.added(), order);
+}
+
+function assemble(types: Uint8Array, table: Uint8Array, order: ByteOrder): Buffer {
+  const lengths = [HEADER_SIZE, 0, types.length, types.length, table.length];
+  return Buffer.concat([preamble(order), wordsOf(lengths, order), types, table]);
 }
 
 /** Of a type without members, enumerators and the like. */

@@ -4,6 +4,7 @@ import { type Fetched, fetchBtf } from '../jobs/fetch/fetch.ts';
 import { type Machine, OWN_BTF, readMachine } from '../jobs/fetch/machine.ts';
 import { openReader } from '../jobs/fetch/open.ts';
 import { fetchFromPackage } from '../jobs/make-btf/fetch-from-package.ts';
+import { DEFAULT_MODULES } from '../jobs/make-btf/modules.ts';
 import { SIGNATURE_POLICIES } from '../jobs/make-btf/signature-verifier.ts';
 import { asArch, asDistributionId, asUname, asVersionId } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -38,7 +39,7 @@ export const fetchingOptions = {
   }),
   minimumTypes: minimumTypesOption,
   fromKernelPackage: flag(
-    "take the BTF out of the kernel's package on the distribution's mirrors (about 12 MB) instead of the archive",
+    "take the BTF out of the kernel's package on the distribution's mirrors (about 12 MB; with --modules up to all of it) instead of the archive",
   ),
   mirror: list(
     '<URL>',
@@ -107,7 +108,7 @@ export function noteOwnBtf(progress: Progress, { hasBtf }: Machine): void {
 async function fromKernelPackage(
   platform: Platform,
   progress: Progress,
-  { mirror, signature, trustKey, sources }: Options,
+  { mirror, signature, trustKey, sources, modules }: Options,
   { kernel, places }: Machine,
   expectation: Expectation,
 ): Promise<Fetched> {
@@ -120,6 +121,7 @@ async function fromKernelPackage(
     signature,
     trust: trustKey.map(parseTrustOption),
     expectation,
+    modules: modules ? DEFAULT_MODULES : undefined,
   };
   const { btf, summary, kernel: found } = await fetchFromPackage(platform, request, progress);
   const { uname, arch } = found;

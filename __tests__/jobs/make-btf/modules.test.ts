@@ -170,10 +170,11 @@ test('modules of other folders, links and ghosts are no modules, and too many by
     file(`${root}/kernel/kvm.ko.debug`, { kind: 'symlink' }),
     file(`${root}/kernel/fs/vmlinux`),
   ];
-  const vmlinux = `.${root}/vmlinux`;
-  expect(findModules(files, vmlinux, ['*'], '/tmp')).toMatchObject([
+  const place = { folders: [`${root}/kernel/`], suffixes: ['.ko.debug'] };
+  const wanted = (...names: readonly string[]) => ({ names, folder: '/tmp' });
+  expect(findModules(files, place, wanted('*'))).toMatchObject([
     { name: 'xfs', file: { path: `${root}/kernel/extra/xfs.ko.debug` }, target: '/tmp/xfs.ko' },
   ]);
   const large = [file(`${root}/kernel/xfs.ko.debug`, { size: 2 ** 31 })];
-  expect(() => findModules(large, vmlinux, ['xfs'], '/tmp')).toThrow(/1073741824 is the most/);
+  expect(() => findModules(large, place, wanted('xfs'))).toThrow(/1073741824 is the most/);
 });

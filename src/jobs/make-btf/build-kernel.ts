@@ -23,7 +23,7 @@ import { sha256 } from '../../sha256.ts';
 import type { BootPackage, DebuginfoPackage, KernelPackage } from '../../sources/kernels.ts';
 import { embeddedBtf } from './embedded-btf.ts';
 import { type FetchContext, fetchVmlinux } from './fetch-vmlinux.ts';
-import { mergeWithModules } from './modules.ts';
+import { encodeModules, type KernelWithModules } from './merge-modules.ts';
 import { type PaholeContext, runPahole } from './run-pahole.ts';
 import type { SignaturePolicy } from './signature-verifier.ts';
 import { Stopwatch } from './stopwatch.ts';
@@ -141,17 +141,9 @@ async function buildFromVmlinux(
     if (context.modules === undefined)
       return { record, tarball: made.bytes, withModules: undefined };
 
-    const { btf: merged, use } = await mergeWithModules(context, file, modules);
-    const packed = await packBtf(platform.programs, kernel.uname, merged, { signal: interrupted });
-    const counted = checkPublishable(merged, context.expectation);
-    const withModules: DwarfRecord = {
-      ...record,
-      btf: { size: counted.size, sha256: sha256(merged), kinds: counted.kinds },
-      tarball: { path: record.tarball.path, size: packed.length, sha256: sha256(packed) },
-      modules: { requested: context.modules.names, ...use },
-      finishedAt: platform.clock.date().toISOString(),
-    };
-    return { record, tarball: made.bytes, withModules: { record: withModules, tarball: packed } };
+    const merged = await encodeModules(context, file, modules);
+    const withModules = await packWithModules(context, record, context.modules.names, merged);
+    return { record, tarball: made.bytes, withModules };
   } finally {
     await directory.remove();
     release();
@@ -174,7 +166,8 @@ async function buildFromBootImage(
   task: Task,
 ): Promise<BuiltKernel> {
   const stopwatch = new Stopwatch(context.platform.clock, task);
-  const { btf, fetched, found } = await embeddedBtf(context, kernel, stopwatch);
+  const names = context.modules?.names;
+  const { btf, fetched, found, withModules } = await embeddedBtf(context, kernel, stopwatch, names);
   const made = await checkAndPack(context, kernel, btf, stopwatch);
   const { image, bytesRead } = fetched;
   const record: EmbeddedRecord = {
@@ -194,8 +187,30 @@ async function buildFromBootImage(
     stages: stopwatch.stages,
     finishedAt: context.platform.clock.date().toISOString(),
   };
-  // The package has the modules behind the boot image, where nothing is read.
-  return { record, tarball: made.bytes, withModules: undefined };
+  const merged =
+    names && withModules && (await packWithModules(context, record, names, withModules));
+  return { record, tarball: made.bytes, withModules: merged };
+}
+
+/** The file with modules beside the kernel's own, and its record. */
+async function packWithModules(
+  { platform, interrupted, expectation }: BuildContext,
+  record: KernelRecord,
+  requested: readonly string[],
+  { btf, use }: KernelWithModules,
+): Promise<Built> {
+  const { size, kinds } = checkPublishable(btf, expectation);
+  const tarball = await packBtf(platform.programs, record.uname, btf, { signal: interrupted });
+  return {
+    record: {
+      ...record,
+      btf: { size, sha256: sha256(btf), kinds },
+      tarball: { path: record.tarball.path, size: tarball.length, sha256: sha256(tarball) },
+      modules: { requested, included: use.included, excluded: use.excluded },
+      finishedAt: platform.clock.date().toISOString(),
+    },
+    tarball,
+  };
 }
 
 async function checkAndPack(
@@ -234,7 +249,7 @@ async function crossCheckOf(
   if (!context.crossCheck || bootPackage === undefined) return undefined;
   try {
     const stopwatch = new Stopwatch(context.platform.clock, task);
-    const { btf: other } = await embeddedBtf(context, bootPackage, stopwatch);
+    const { btf: other } = await embeddedBtf(context, bootPackage, stopwatch, undefined);
     const { equal, kinds } = compareBtf(new Btf(btf), new Btf(other));
     const counts = kinds.map((one): [string, CrossCheckCounts] => [
       one.kind,

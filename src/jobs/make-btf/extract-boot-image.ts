@@ -4,6 +4,8 @@ import { type Decoders, decompress } from '../../platform/decompress.ts';
 import { CpioParser, type Member, type MemberSink } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
+import { ModuleWriters } from './module-files.ts';
+import { findModules, type ModuleFile, type ModulesPlace, type WantedModules } from './modules.ts';
 import { VmlinuxWriter } from './vmlinux-file.ts';
 
 /** The package and the boot image in it that are wanted. */
@@ -12,6 +14,8 @@ export interface WantedBootImage {
   readonly nvra: string;
   /** `./boot/vmlinuz-<uname -r>`: the one member, by its exact path. */
   readonly imagePath: string;
+  /** Modules that are taken out as well, from `/lib/modules/<uname>/kernel`; undefined for none. */
+  readonly modules: (WantedModules & { readonly uname: string }) | undefined;
 }
 
 export interface BootImageFile {
@@ -20,17 +24,19 @@ export interface BootImageFile {
   readonly sha256: string;
   /** Whether the header has a digest of the file that proves it, which then was right. */
   readonly proven: boolean;
-  /** Whether reading stopped behind the image: then nothing of what follows was looked at. */
+  /** Whether reading stopped behind all that was wanted: then nothing of what follows was looked at. */
   readonly stoppedEarly: boolean;
+  /** The wanted modules that the package has, as they are there; their digests were right where the header has any. */
+  readonly modules: readonly ModuleFile[];
 }
 
 /** Thrown through the decoder to end it; not an error. */
 class Complete extends Error {}
 
 /**
- * Takes the boot image out of a package as it comes, into the file `target`. Where `admit` says that
- * the header is proven, and the header has a digest of the image that proves it, nothing behind the
- * image is read: System.map, config and symvers lie in front of it, all modules behind. Elsewhere the
+ * Takes the boot image out of a package as it comes, into the file `target`, and modules where some are wanted. Where
+ * `admit` says that the header is proven, and the header has digests that prove all of these, nothing behind the last
+ * of them is read: System.map, config and symvers lie in front of the image, all modules behind. Elsewhere the
  * whole payload is decoded and checked. Throws `bad-image` where the package has no such file, and
  * `corrupt-package`.
  * @param admit sees the head before anything of the payload is decoded: it refuses the package, waits
@@ -41,7 +47,11 @@ export async function extractBootImage(
   wanted: WantedBootImage,
   target: string,
   decoders: Decoders,
-  admit: (head: PackageHead, image: PackageFile) => Promise<boolean>,
+  admit: (
+    head: PackageHead,
+    image: PackageFile,
+    modules: readonly ModuleFile[],
+  ) => Promise<boolean>,
 ): Promise<BootImageFile> {
   const head = await readPackageHead(bytes);
   if (nvraText(head.nvra) !== wanted.nvra) {
@@ -52,17 +62,29 @@ export async function extractBootImage(
   const entry = head.files.find((file) => file.path === path && file.kind === 'file');
   if (!entry || entry.ghost) throw noImage(wanted);
   const proven = isStrong(entry);
-  const mayStop = (await admit(head, entry)) && proven;
+  const { modules: wantedModules } = wanted;
+  const modules =
+    wantedModules === undefined
+      ? []
+      : findModules(head.files, modulesOf(wantedModules.uname), wantedModules);
+  const areStrong = proven && modules.every((module) => isStrong(module.file));
+  const mayStop = (await admit(head, entry, modules)) && areStrong;
 
+  let missing = modules.length + 1;
+  const ended = () => {
+    missing -= 1;
+    if (missing === 0 && mayStop) throw new Complete();
+  };
   const file = new VmlinuxWriter(target, entry.digest?.algorithm ?? 'sha256');
+  const moduleWriters = new ModuleWriters(modules, ended);
   const sink: MemberSink = {
     data: (chunk) => file.data(chunk),
     end: () => {
       file.end();
-      if (mayStop) throw new Complete();
+      ended();
     },
   };
-  const choose = (member: Member) => (member.holds(path) ? sink : undefined);
+  const choose = (member: Member) => (member.holds(path) ? sink : moduleWriters.of(member));
   const cpio = new CpioParser(head.files, choose);
   const damaged = (why: string) =>
     new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
@@ -75,7 +97,9 @@ export async function extractBootImage(
     if (!(error instanceof Complete)) throw error;
   } finally {
     file.close();
+    moduleWriters.close();
   }
+  moduleWriters.finish();
   const { sha256, stated } = file.digests();
   if (entry.digest && entry.digest.hex !== stated) {
     throw new Failure(
@@ -83,7 +107,15 @@ export async function extractBootImage(
       `The boot image has the ${entry.digest.algorithm} ${stated}, but the header promises ${entry.digest.hex}.`,
     );
   }
-  return { head, size: file.size, sha256, proven, stoppedEarly: mayStop };
+  return { head, size: file.size, sha256, proven, stoppedEarly: mayStop, modules };
+}
+
+/** Compressed as the distribution likes; what they are is told by their magic numbers. */
+function modulesOf(uname: string): ModulesPlace {
+  return {
+    folders: ['/lib', '/usr/lib'].map((lib) => `${lib}/modules/${uname}/kernel/`),
+    suffixes: ['.ko', '.ko.xz', '.ko.zst', '.ko.gz'],
+  };
 }
 
 /** MD5 and SHA-1 prove nothing any more. */

@@ -13,7 +13,8 @@ import { beginningOf, CpioParser, type Member } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
 import { type Digest, TAG } from '../../rpm/tags.ts';
-import { findModules, type ModuleFile } from './modules.ts';
+import { ModuleWriters } from './module-files.ts';
+import { findModules, type ModuleFile, type ModulesPlace, type WantedModules } from './modules.ts';
 import { digestVmlinux, type VmlinuxDigests, VmlinuxWriter } from './vmlinux-file.ts';
 
 /** The package and the file in it that are wanted. */
@@ -25,7 +26,7 @@ export interface WantedPackage {
   /** Where to look next, in this order, if it is not there. */
   readonly otherVmlinuxPaths?: readonly string[];
   /** Modules that are taken out as well, into a folder; undefined for none. */
-  readonly modules: { readonly names: readonly string[]; readonly folder: string } | undefined;
+  readonly modules: WantedModules | undefined;
 }
 
 /** How payloads are decoded. */
@@ -74,7 +75,7 @@ export async function extractVmlinux(
   const modules =
     wanted.modules === undefined
       ? []
-      : findModules(head.files, entry.path, wanted.modules.names, wanted.modules.folder);
+      : findModules(head.files, modulesBeside(entry.path), wanted.modules);
   const onDisk = [entry, ...modules.map((one) => one.file)];
   await admit(
     head,
@@ -144,40 +145,13 @@ async function readArchive(payload: PayloadOfPackage): Promise<Extracted> {
   }
 }
 
-/** Writes the wanted modules as they pass by. */
-class ModuleWriters {
-  readonly #waiting: ModuleFile[];
-  readonly #taken: { readonly module: ModuleFile; readonly writer: VmlinuxWriter }[] = [];
-
-  constructor(modules: readonly ModuleFile[]) {
-    this.#waiting = [...modules];
-  }
-
-  of(member: Member): VmlinuxWriter | undefined {
-    const index = this.#waiting.findIndex(({ file }) => member.holds(file.path));
-    const [module] = index < 0 ? [] : this.#waiting.splice(index, 1);
-    if (module === undefined) return undefined;
-    const writer = new VmlinuxWriter(module.target, algorithmOf(module.file));
-    this.#taken.push({ module, writer });
-    return writer;
-  }
-
-  /** Throws `corrupt-package` for a module with another digest than the header has for it. */
-  finish(): void {
-    for (const { module, writer } of this.#taken) {
-      const { digest } = module.file;
-      const { stated } = writer.digests();
-      if (digest && digest.hex !== stated) throw wrongDigest(digest, stated, `${module.name}.ko`);
-    }
-  }
-
-  close(): void {
-    for (const { writer } of this.#taken) writer.close();
-  }
-}
-
 function algorithmOf({ digest }: PackageFile): string {
   return digest?.algorithm ?? 'sha256';
+}
+
+/** In kernel-debuginfo they are in the folder `kernel` beside vmlinux. */
+function modulesBeside(vmlinuxPath: string): ModulesPlace {
+  return { folders: [`${posix.dirname(vmlinuxPath)}/kernel/`], suffixes: ['.ko.debug'] };
 }
 
 /** By the header, before a byte is unpacked: the archive cannot hold more than the header says. */
@@ -210,10 +184,10 @@ function isStrong(digest: Digest | undefined): boolean {
   return digest !== undefined && !['md5', 'sha1'].includes(digest.algorithm);
 }
 
-function wrongDigest({ algorithm, hex }: Digest, actual: string, file = 'vmlinux'): Failure {
+function wrongDigest({ algorithm, hex }: Digest, actual: string): Failure {
   return new Failure(
     'corrupt-package',
-    `${file} has the ${algorithm} ${actual}, but the header promises ${hex}.`,
+    `vmlinux has the ${algorithm} ${actual}, but the header promises ${hex}.`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Verification } from '../../archive/record.ts';
 import { Failure } from '../../failure.ts';
 import type { PackageFile } from '../../rpm/files.ts';
@@ -11,6 +11,7 @@ import {
   type FetchContext,
   type FetchedVmlinux,
   isMismatch,
+  removeFiles,
 } from './fetch-vmlinux.ts';
 import { PackageBytes } from './package-bytes.ts';
 import type { PackageDownloader } from './package-downloader.ts';
@@ -26,8 +27,8 @@ export interface FetchedBootImage extends Pick<FetchedVmlinux, 'package' | 'veri
 const UNPACKED_RATIO = 12;
 
 /**
- * Fetches a kernel package up to the end of its boot image, into `target`. The image is proven by the
- * header's digest of it, the header by a signature; without a good signature, or a digest that proves
+ * Fetches a kernel package up to the end of its boot image, into `target`, or of the last module that is wanted, into
+ * the same folder. They are proven by the header's digests of them, the header by a signature; without a good signature, or a digest that proves
  * anything, the whole package is read and must have the checksum of the repository's metadata. When
  * what came is wrong, it is fetched again as `fetchVmlinux` does.
  */
@@ -36,14 +37,15 @@ export async function fetchBootImage(
   kernel: BootPackage,
   target: string,
   stopwatch: Stopwatch,
+  modules: readonly string[] | undefined,
 ): Promise<FetchedBootImage> {
   try {
-    return await fetchPackage(context, kernel, target, stopwatch);
+    return await fetchPackage(context, kernel, target, stopwatch, modules);
   } catch (error) {
     for (const other of isMismatch(error) ? alternativesOf(kernel) : []) {
-      await rm(target, { force: true });
+      await removeFiles(dirname(target));
       try {
-        return await fetchPackage(context, other, target, stopwatch);
+        return await fetchPackage(context, other, target, stopwatch, modules);
       } catch (again) {
         if (!isMismatch(again)) throw again;
       }
@@ -57,14 +59,15 @@ async function fetchPackage(
   kernel: BootPackage,
   target: string,
   stopwatch: Stopwatch,
+  modules: readonly string[] | undefined,
 ): Promise<FetchedBootImage> {
   const downloader = context.downloader(kernel);
   for (;;) {
     try {
-      return await fetchOnce(context, kernel, downloader, target, stopwatch);
+      return await fetchOnce(context, kernel, downloader, target, stopwatch, modules);
     } catch (error) {
       if (!isMismatch(error) || !downloader.canTryAgain) throw error;
-      await rm(target, { force: true });
+      await removeFiles(dirname(target));
     }
   }
 }
@@ -75,17 +78,24 @@ async function fetchOnce(
   downloader: PackageDownloader,
   target: string,
   stopwatch: Stopwatch,
+  names: readonly string[] | undefined,
 ): Promise<FetchedBootImage> {
   const { decoders, space, interrupted } = context;
-  const { nvra, imagePath, size, checksum } = kernel;
+  const { nvra, imagePath, size, checksum, uname } = kernel;
+  const modules = names && { names, folder: dirname(target), uname };
   const passed = (count: number) => stopwatch.advance(count);
   const bytes = new PackageBytes(downloader.fetch(), checksum.algorithm, size, passed);
   let release = () => {};
   let signature: Verification['signature'] = { status: 'off' };
   /** Whether a signature proves the header; the record needs a SHA-256, which metadata must give then. */
-  const admit = async (head: PackageHead, image: PackageFile) => {
+  const admit = async (
+    head: PackageHead,
+    image: PackageFile,
+    found: readonly { readonly file: PackageFile }[],
+  ) => {
     signature = await context.verifySignature(head, kernel);
-    release = await space.acquire(image.size * UNPACKED_RATIO, interrupted);
+    const ofModules = found.reduce((sum, { file }) => sum + file.size, 0);
+    release = await space.acquire(image.size * UNPACKED_RATIO + ofModules, interrupted);
     return (
       signature.status === 'good' &&
       checksum.algorithm === 'sha256' &&
@@ -94,7 +104,13 @@ async function fetchOnce(
   };
   stopwatch.begin('download', size);
   try {
-    const image = await extractBootImage(bytes, { nvra, imagePath }, target, decoders, admit);
+    const image = await extractBootImage(
+      bytes,
+      { nvra, imagePath, modules },
+      target,
+      decoders,
+      admit,
+    );
     if (!image.stoppedEarly) await expectChecksum(bytes, kernel, downloader, image.head);
     stopwatch.end('download', bytes.size);
     stopwatch.end('decode', image.size);

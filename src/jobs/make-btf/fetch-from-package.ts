@@ -24,6 +24,8 @@ export interface FromPackageRequest {
   readonly signature: SignaturePolicy;
   readonly trust: readonly TrustOption[];
   readonly expectation: Expectation;
+  /** Globs of the modules whose BTF is merged with the kernel's; undefined for none. */
+  readonly modules: readonly string[] | undefined;
 }
 
 export interface FromPackage {
@@ -75,7 +77,12 @@ export async function fetchFromPackage(
       downloader: (one: KernelPackage) => new PackageDownloader(pool, one, interrupted),
     };
     const stopwatch = new Stopwatch(platform.clock, task);
-    const { btf, fetched } = await embeddedBtf(context, kernel, stopwatch);
+    const found = await embeddedBtf(context, kernel, stopwatch, request.modules);
+    const { fetched, withModules } = found;
+    for (const { name, why } of withModules?.use.excluded ?? []) {
+      progress.note(`${kernel.uname}: without ${name}: ${why}`);
+    }
+    const btf = withModules?.btf ?? found.btf;
     const summary = checkBtf(btf, expectation);
     task.end('fetched', `${fetched.bytesRead} of ${kernel.size} bytes of ${kernel.nvra} read`);
     return { btf, summary, kernel, bytesRead: fetched.bytesRead };

@@ -96,7 +96,7 @@ async function fetchPackage(
 }
 
 /** Empties the kernel's directory: vmlinux and modules of an attempt that failed. */
-async function removeFiles(folder: string): Promise<void> {
+export async function removeFiles(folder: string): Promise<void> {
   const names = await readdir(folder);
   await Promise.all(names.map((name) => rm(join(folder, name), { force: true })));
 }
