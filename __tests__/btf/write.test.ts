@@ -54,7 +54,7 @@ test('strings are stored once, also those that stand in the table before', () =>
   const written = writeBtf([...new Btf(assemble([INT, INT])).types()], strings, 'little');
   const btf = new Btf(written);
   expect(btf.string(offset)).toBe('int');
-  expect(written.toString('latin1').split('int')).toHaveLength(2);
+  expect(Buffer.from(written).toString('latin1').split('int')).toHaveLength(2);
   expect([btf.nameOf(1), btf.nameOf(2)]).toEqual(['int', 'int']);
 });
 

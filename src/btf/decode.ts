@@ -20,12 +20,12 @@ export interface StringSection {
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Buffer decodes short strings three times faster than TextDecoder; browsers have only that. */
-function readable(bytes: Uint8Array): Uint8Array {
+export function readable(bytes: Uint8Array): Uint8Array {
   if (typeof Buffer === 'undefined') return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
   if (typeof Buffer !== 'undefined' && Buffer.isBuffer(bytes)) {
     return bytes.toString('utf8', start, end);
   }

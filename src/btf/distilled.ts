@@ -14,7 +14,7 @@ import { StringTable, writeSplit } from './write.ts';
  * Throws `bad-btf` where the kernel has no such type, or more than one.
  * @param module its base is the distilled one
  */
-export function rebaseOnKernel(module: Btf, kernel: Btf): Buffer {
+export function rebaseOnKernel(module: Btf, kernel: Btf): Uint8Array {
   const { base } = module;
   if (base === undefined) throw new Failure('internal', 'The module has no distilled base.');
   const found = findInKernel(base, kernel, embeddedIn(module));

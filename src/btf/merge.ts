@@ -62,7 +62,8 @@ export function mergeModules(kernel: Uint8Array, modules: readonly ModuleBtf[]):
     names.push(name);
     lastId += module.count;
   }
-  return { btf: writeSections(parts, strings, base.byteOrder), modules: names, excluded };
+  const merged = writeSections(parts, strings, base.byteOrder);
+  return { btf: Buffer.from(merged.buffer), modules: names, excluded };
 }
 
 const MAX_FIELDS = 10;

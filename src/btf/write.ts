@@ -1,3 +1,4 @@
+import { decodeUtf8, readable } from './decode.ts';
 import {
   type BtfType,
   type ByteOrder,
@@ -11,21 +12,23 @@ import {
 } from './format.ts';
 import type { Btf } from './reader.ts';
 
+const utf8 = new TextEncoder();
+
 /** A table of strings that grows: each once, and where it begins. */
 export class StringTable {
   readonly #offsets = new Map([['', 0]]);
-  readonly #start: Uint8Array;
-  readonly #added: string[] = [];
+  readonly #parts: Uint8Array[];
   #length: number;
 
   /** Begins with the strings of `start`, at their offsets there; empty without. */
   constructor(start?: Btf) {
-    this.#start = start?.stringTable() ?? Buffer.alloc(1);
-    this.#length = this.#start.length;
-    const text = Buffer.from(this.#start);
-    for (let at = 0; at < text.length; ) {
-      const end = text.indexOf(0, at);
-      const string = text.toString('utf8', at, end);
+    const table = start?.stringTable() ?? new Uint8Array(1);
+    this.#parts = [table];
+    this.#length = table.length;
+    const bytes = readable(table);
+    for (let at = 0; at < bytes.length; ) {
+      const end = bytes.indexOf(0, at);
+      const string = decodeUtf8(bytes, at, end);
       if (!this.#offsets.has(string)) this.#offsets.set(string, at);
       at = end + 1;
     }
@@ -36,35 +39,47 @@ export class StringTable {
     if (known !== undefined) return known;
     const offset = this.#length;
     this.#offsets.set(text, offset);
-    this.#added.push(text);
-    this.#length += Buffer.byteLength(text) + 1;
+    const bytes = utf8.encode(`${text}\0`);
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
     return offset;
   }
 
-  bytes(): Buffer {
-    return Buffer.concat([this.#start, this.added()]);
+  bytes(): Uint8Array {
+    return concat(this.#parts);
   }
 
   /** The strings that were added to those it began with. */
-  added(): Buffer {
-    return Buffer.from(this.#added.map((text) => `${text}\0`).join(''));
+  added(): Uint8Array {
+    return concat(this.#parts.slice(1));
   }
 }
 
 /** 32-bit words in a byte order. */
-export function wordsOf(words: readonly number[], order: ByteOrder): Buffer {
-  const bytes = Buffer.alloc(words.length * 4);
+export function wordsOf(words: readonly number[], order: ByteOrder): Uint8Array {
+  const bytes = new Uint8Array(words.length * 4);
+  const view = new DataView(bytes.buffer);
   for (const [index, word] of words.entries()) {
-    if (order === 'little') bytes.writeUInt32LE(word >>> 0, index * 4);
-    else bytes.writeUInt32BE(word >>> 0, index * 4);
+    view.setUint32(index * 4, word >>> 0, order === 'little');
   }
   return bytes;
 }
 
 /** With what `.BTF` and `.BTF.ext` both begin: magic, version, flags. */
-export function preamble(order: ByteOrder): Buffer {
+export function preamble(order: ByteOrder): Uint8Array {
   const magic = order === 'little' ? [MAGIC & 0xff, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 0xff];
-  return Buffer.from([...magic, VERSION, 0]);
+  return Uint8Array.from([...magic, VERSION, 0]);
+}
+
+/** `Buffer.concat`, which browsers do not have. */
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /**
@@ -75,7 +90,7 @@ export function writeBtf(
   types: readonly BtfType[],
   strings: StringTable,
   order: ByteOrder,
-): Buffer {
+): Uint8Array {
   return writeSections([writeTypes(types, strings, order)], strings, order);
 }
 
@@ -84,7 +99,7 @@ export function writeTypes(
   types: readonly BtfType[],
   strings: StringTable,
   order: ByteOrder,
-): Buffer {
+): Uint8Array {
   return wordsOf(
     types.flatMap((type) => typeWords(type, (text) => strings.offsetOf(text))),
     order,
@@ -96,8 +111,8 @@ export function writeSections(
   types: readonly Uint8Array[],
   strings: StringTable,
   order: ByteOrder,
-): Buffer {
-  return assemble(Buffer.concat(types), strings.bytes(), order);
+): Uint8Array {
+  return assemble(concat(types), strings.bytes(), order);
 }
 
 /** Split BTF in the plain form: these types, and the strings that its base does not have. */
@@ -105,14 +120,14 @@ export function writeSplit(
   types: readonly BtfType[],
   strings: StringTable,
   order: ByteOrder,
-): Buffer {
+): Uint8Array {
   const body = writeTypes(types, strings, order);
   return assemble(body, strings.added(), order);
 }
 
-function assemble(types: Uint8Array, table: Uint8Array, order: ByteOrder): Buffer {
+function assemble(types: Uint8Array, table: Uint8Array, order: ByteOrder): Uint8Array {
   const lengths = [HEADER_SIZE, 0, types.length, types.length, table.length];
-  return Buffer.concat([preamble(order), wordsOf(lengths, order), types, table]);
+  return concat([preamble(order), wordsOf(lengths, order), types, table]);
 }
 
 /** Of a type without members, enumerators and the like. */
