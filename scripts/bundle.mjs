@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-// Makes dist/: the launcher btfhub.mjs, and btfhub-main.mjs, which is src/cli.ts with all that it imports. With --check
-// nothing is written: it fails when the committed files are not what the sources give, byte for byte.
+// Makes dist/: the launcher btfhub.mjs, btfhub-main.mjs, which is src/cli.ts with all that it imports, and site/, which is
+// src/pages/ for browsers. With --check nothing is written: it fails when the committed files are not what the sources
+// give, byte for byte.
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { gzipSync } from 'fflate';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -40,9 +42,44 @@ const result = await build({
   write: false,
   logLevel: 'warning',
 });
+
+const pages = await build({
+  absWorkingDir: root,
+  entryPoints: { site: 'src/pages/main.tsx', worker: 'src/pages/worker.ts' },
+  outdir: 'site',
+  bundle: true,
+  platform: 'browser',
+  format: 'esm',
+  // The first that have light-dark(), by which the pages are light and dark.
+  target: ['chrome123', 'firefox120', 'safari17.5'],
+  minify: true,
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  // The licence of SQLite's JavaScript asks to stay with it.
+  legalComments: 'inline',
+  tsconfigRaw: {},
+  write: false,
+  logLevel: 'warning',
+});
+const ofPages = (name) => readFileSync(join(root, 'src', 'pages', name));
+const wasm = readFileSync(
+  join(root, 'node_modules', '@sqlite.org', 'sqlite-wasm', 'dist', 'sqlite3.wasm'),
+);
+
 const files = {
   'btfhub.mjs': readFileSync(join(root, 'scripts', 'launcher.mjs')),
   'btfhub-main.mjs': Buffer.from(result.outputFiles[0].contents),
+  'site/index.html': ofPages('index.html'),
+  'site/site.css': ofPages('site.css'),
+  'site/icon.svg': ofPages('icon.svg'),
+  ...Object.fromEntries(
+    pages.outputFiles.map(({ path, contents }) => [
+      `site/${basename(path)}`,
+      Buffer.from(contents),
+    ]),
+  ),
+  // Many hosts do not compress it. Packed in JavaScript: zlib's bytes depend on the version of Node.
+  'site/sqlite3.wasm.gz': Buffer.from(gzipSync(wasm, { level: 9, mtime: 0 })),
 };
 
 for (const [name, content] of Object.entries(files)) {

@@ -12,7 +12,8 @@ import { createServer, type IncomingMessage, request, type Server } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
-import { mirrorProject, WHO } from './project.ts';
+
+const project = join(import.meta.dirname, '../..');
 
 /** How one run of a workflow in act ended. */
 export interface ActRun {
@@ -65,11 +66,37 @@ export class Act {
     for (const name of tools ? readdirSync(tools) : []) {
       symlinkSync(join(tools ?? '', name), join(this.tools, name));
     }
-    mirrorProject(this.folder);
+    this.#mirrorProject();
     this.#copies = [
       ...['--local-repository', `${OWN}=${join(this.folder, 'project')}`],
       ...this.#copyActions(),
     ];
+  }
+
+  /**
+   * This work tree as openeuler/btfhub-action at `v0`: a repository that git finds below `mirror/`, and its files in
+   * `project/`, because act packs a local repository as a whole for every step that uses it.
+   */
+  #mirrorProject(): void {
+    const mirror = join(this.folder, 'mirror');
+    const bare = join(mirror, 'openeuler/btfhub-action');
+    mkdirSync(bare, { recursive: true });
+    mkdirSync(join(this.folder, 'home'));
+    const git = (args: readonly string[], env = {}) =>
+      execFileSync('git', args, {
+        cwd: project,
+        encoding: 'utf8',
+        env: { ...process.env, ...env },
+      }).trim();
+    git(['init', '--quiet', '--bare', bare]);
+    const index = { GIT_INDEX_FILE: join(this.folder, 'index') };
+    git(['add', '--all'], index);
+    const tree = git(['write-tree'], index);
+    const commit = git(['commit-tree', '-m', 'The work tree', tree], WHO);
+    git(['push', '--quiet', bare, `${commit}:refs/tags/v0`]);
+    git(['checkout-index', '--all', `--prefix=${join(this.folder, 'project')}/`], index);
+    const config = `[url "${mirror}/openeuler/"]\n\tinsteadOf = https://github.com/openeuler/\n`;
+    writeFileSync(join(this.folder, 'home/.gitconfig'), config);
   }
 
   /** What runs of the actions of others, without their sources and packages. */
@@ -150,6 +177,13 @@ export class Act {
 
 const OWN = 'openeuler/btfhub-action@v0';
 const UNUSED = new Set(['node_modules', '.git', 'src', '__tests__', '__test__']);
+
+const WHO = {
+  GIT_AUTHOR_NAME: 'A Person',
+  GIT_AUTHOR_EMAIL: 'person@example.org',
+  GIT_COMMITTER_NAME: 'A Person',
+  GIT_COMMITTER_EMAIL: 'person@example.org',
+};
 
 /** `[archive/Update the archive/Plan] 🏁  Job succeeded` */
 function jobsOf(log: string): Record<string, boolean> {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm';
+import { gunzipSync } from 'fflate';
 import type { Rows, SqlValue } from '../../explorer/port.ts';
 import { PAGE_SIZE, SITE_SCHEMA, TABLES } from '../../explorer/schema.ts';
 import { describe, Failure } from '../../failure.ts';
@@ -106,12 +107,13 @@ async function load(): Promise<Sqlite3Static> {
   Object.assign(globalThis, { sqlite3ApiConfig: { warn: quiet, error: quiet } });
   // The library's types leave Emscripten's options out.
   const init = initialise as (options: object) => Promise<Sqlite3Static>;
-  return init({ wasmBinary: await readFile(wasmPath()) });
+  return init({ wasmBinary: await readWasm() });
 }
 
-/** In the pages beside the bundle, else in the package. */
-function wasmPath(): string {
-  const bundled = fileURLToPath(new URL('./site/sqlite3.wasm', import.meta.url));
-  if (existsSync(bundled)) return bundled;
-  return createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm');
+/** Of the pages beside the bundle, else of the package. */
+async function readWasm(): Promise<Uint8Array> {
+  const bundled = fileURLToPath(new URL('./site/sqlite3.wasm.gz', import.meta.url));
+  if (existsSync(bundled)) return gunzipSync(await readFile(bundled));
+  const path = createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm');
+  return readFile(path);
 }

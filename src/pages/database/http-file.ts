@@ -1,12 +1,6 @@
 import { BLOCK, type GetRange, type RandomAccess, RangedFile, WholeFile } from './ranged-file.ts';
 import { SiteError } from './site-error.ts';
 
-/** What has been transferred of the database. */
-export interface Traffic {
-  requests: number;
-  bytes: number;
-}
-
 /** The first request: the schema and the list of kernels are there. */
 const START = 4 * BLOCK;
 
@@ -20,23 +14,27 @@ const START = 4 * BLOCK;
 export async function openHttpFile(
   url: string,
   expected: number,
-  traffic: Traffic,
   progress: (bytes: number) => void = () => {},
 ): Promise<RandomAccess> {
   const response = await ask(url, { range: `bytes=0-${Math.min(START, expected) - 1}` });
   if (response.status === 206) {
-    const start = await bodyOf(response, url, traffic);
+    const start = await bodyOf(response, url);
     const [, total] =
       /^bytes 0-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? [];
     if (Number(total) === expected && isDatabase(start)) {
-      return new RangedFile(expected, rangeGetter(url, traffic), start);
+      return new RangedFile(expected, rangeGetter(url), start);
     }
     // A host that compresses ranges of the compressed file: the whole file is sound.
-    const whole = await bodyOf(await ask(url, {}), url, traffic, progress);
+    const whole = await bodyOf(await ask(url, {}), url, progress);
     return new WholeFile(sound(whole, expected, url));
   }
-  const whole = await bodyOf(response, url, traffic, progress);
+  const whole = await bodyOf(response, url, progress);
   return new WholeFile(sound(whole, expected, url));
+}
+
+/** A whole file of this site. Throws SiteError. */
+export async function loadBytes(url: string): Promise<Uint8Array<ArrayBuffer>> {
+  return bodyOf(await ask(url, {}), url);
 }
 
 async function ask(url: string, headers: Record<string, string>): Promise<Response> {
@@ -57,10 +55,8 @@ function statusError(url: string, status: number): SiteError {
 async function bodyOf(
   response: Response,
   url: string,
-  traffic: Traffic,
   progress: (bytes: number) => void = () => {},
-): Promise<Uint8Array> {
-  traffic.requests++;
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
@@ -68,7 +64,6 @@ async function bodyOf(
     for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
       chunks.push(read.value);
       length += read.value.length;
-      traffic.bytes += read.value.length;
       progress(length);
     }
   } catch (thrown) {
@@ -99,7 +94,7 @@ function sound(bytes: Uint8Array, expected: number, url: string): Uint8Array {
 }
 
 /** Workers may wait for a request; SQLite asks for bytes so that it cannot do otherwise. */
-function rangeGetter(url: string, traffic: Traffic): GetRange {
+function rangeGetter(url: string): GetRange {
   return (first, last) => {
     const request = new XMLHttpRequest();
     request.open('GET', url, false);
@@ -112,8 +107,6 @@ function rangeGetter(url: string, traffic: Traffic): GetRange {
     }
     if (request.status !== 206 && request.status !== 200) throw statusError(url, request.status);
     const bytes = new Uint8Array(request.response as ArrayBuffer);
-    traffic.requests++;
-    traffic.bytes += bytes.length;
     const part = request.status === 200 ? bytes.subarray(first, last + 1) : bytes;
     if (part.length === last - first + 1) return part;
     throw new SiteError('damaged', `${url}: ${part.length} bytes for ${first}-${last}`);

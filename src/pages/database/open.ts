@@ -1,15 +1,8 @@
 import type { Sqlite3Static } from '@sqlite.org/sqlite-wasm';
+import type { Rows, SqlValue } from '../../explorer/port.ts';
 import type { RandomAccess } from './ranged-file.ts';
 import { SiteError } from './site-error.ts';
 import { FILE_NAME, installFileSystem } from './vfs.ts';
-
-export type SqlValue = string | number | bigint | Uint8Array | null;
-
-/** Rows of a query, as objects by column. Throws SiteError. */
-export type Rows = (
-  sql: string,
-  parameters?: readonly SqlValue[],
-) => readonly Readonly<Record<string, SqlValue>>[];
 
 let systems = 0;
 

@@ -1,0 +1,65 @@
+import type { Definition, DefinitionKind } from '../explorer/definition.ts';
+import type {
+  DefinitionVersion,
+  ExplorerKernel,
+  FieldVersion,
+  NameChange,
+  NameEntry,
+} from '../explorer/queries.ts';
+import type { CheckedObject } from './check/check-object.ts';
+import type { SiteErrorKind } from './database/site-error.ts';
+
+export type Kernel = ExplorerKernel;
+
+/** `site.json`, which `btfhub site` writes. */
+export interface SiteFile {
+  readonly schema: 1;
+  readonly database: { readonly file: string; readonly bytes: number };
+  /** The archive as `btfhub` names it; empty where it is not public. */
+  readonly archive: string;
+  /** What the path of a tarball is appended to; empty where the archive has no such URL. */
+  readonly raw: string;
+  /** ISO 8601, UTC: the newest time in the catalog. */
+  readonly generatedAt: string | null;
+}
+
+export interface Site {
+  readonly file: SiteFile;
+  readonly kernels: readonly Kernel[];
+}
+
+/** The questions that the pages ask the worker. */
+export interface Answers {
+  open(): Promise<Site>;
+  complete(prefix: string, limit: number): Promise<readonly NameEntry[]>;
+  versions(name: string): Promise<readonly DefinitionVersion[]>;
+  /** The paths of all parts of a type that begin with a text. */
+  completePath(name: string, prefix: string, limit: number): Promise<readonly string[]>;
+  field(name: string, path: string): Promise<readonly FieldVersion[]>;
+  /** @param first ids of two kernels that have BTF */
+  diff(first: number, second: number): Promise<readonly NameChange[]>;
+  definitions(
+    kind: DefinitionKind,
+    name: string,
+    ids: readonly number[],
+  ): Promise<readonly Definition[]>;
+  /** Reads an object and judges it on every kernel. */
+  check(file: string, bytes: Uint8Array): Promise<CheckedObject>;
+}
+
+export interface Question {
+  readonly id: number;
+  readonly method: keyof Answers;
+  readonly parameters: readonly unknown[];
+}
+
+export type Reply =
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | {
+      readonly kind: 'error';
+      readonly id: number;
+      readonly error: SiteErrorKind;
+      readonly detail: string;
+    }
+  /** What has been done of something long: bytes of the database, kernels that were checked. */
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number };
