@@ -16,6 +16,9 @@ export default {
   maxWorkers: 1,
   reporters: [
     'default',
-    ['<rootDir>/scripts/verified/reporter.mjs', { section: 'gitea', program: './gitea.mjs' }],
+    [
+      '<rootDir>/scripts/verified/reporter.mjs',
+      { sections: [{ name: 'gitea', program: './gitea.mjs', tests: '.test.ts' }] },
+    ],
   ],
 };

@@ -9,13 +9,27 @@ try {
   );
 }
 
-/** The workflows in a real runner, publishing to a real Gitea: `npm run test:runner`. */
+if (!process.env.BTFHUB_TEST_ACT_RUNNER) {
+  process.stderr.write(
+    "The tests of Gitea's act_runner are skipped: BTFHUB_TEST_ACT_RUNNER does not name the program.\n",
+  );
+}
+
+/** The workflows in real runners, publishing to a real Gitea: `npm run test:runner`. */
 export default {
   ...forge,
   testMatch: ['<rootDir>/__tests__/real-runner/**/*.test.ts'],
   testTimeout: 900_000,
   reporters: [
     'default',
-    ['<rootDir>/scripts/verified/reporter.mjs', { section: 'act', program: './act.mjs' }],
+    [
+      '<rootDir>/scripts/verified/reporter.mjs',
+      {
+        sections: [
+          { name: 'act', program: './act.mjs', tests: '/act.test.ts' },
+          { name: 'act_runner', program: './act-runner.mjs', tests: '/act-runner.test.ts' },
+        ],
+      },
+    ],
   ],
 };

@@ -51,6 +51,8 @@ export interface User {
   /** A new token of this user. `write:repository` is all that publish needs. */
   token(scope?: string): Promise<{ readonly secret: string; revoke(): Promise<void> }>;
   call<Document>(method: string, path: string, body?: Json): Promise<Document>;
+  /** What a path of the API answers, where that is no JSON. */
+  text(path: string): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -78,11 +80,12 @@ export async function createUser(): Promise<User> {
       };
     },
     call: (method, path, body) => call(basic, method, path, body),
+    text: async (path) => (await send(basic, 'GET', path)).text,
     remove: () => call<void>(administrator(), 'DELETE', `/admin/users/${name}?purge=true`),
   };
 }
 
-/** A repository of a user, with a README on `master`, which is protected against pushes. */
+/** A repository of a user, with a README on `master`, which is protected against pushes unless a test says otherwise. */
 export interface Repository {
   readonly owner: User;
   name: string;
@@ -111,7 +114,7 @@ export interface Repository {
 
 export async function createRepository(
   owner: User,
-  options: { readonly private?: boolean } = {},
+  options: { readonly private?: boolean; readonly protect?: boolean } = {},
 ): Promise<Repository> {
   const repository = repositoryOf(owner, `archive-${randomBytes(4).toString('hex')}`);
   await owner.call('POST', '/user/repos', {
@@ -121,6 +124,7 @@ export async function createRepository(
     readme: 'Default',
     default_branch: 'master',
   });
+  if (options.protect === false) return repository;
   await owner.call('POST', `/repos/${owner.name}/${repository.name}/branch_protections`, {
     rule_name: 'master',
     enable_push: false,

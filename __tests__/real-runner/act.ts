@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -12,8 +13,7 @@ import { createServer, type IncomingMessage, request, type Server } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
-
-const project = join(import.meta.dirname, '../..');
+import { mirrorProject, project, WHO } from './project.ts';
 
 /** How one run of a workflow in act ended. */
 export interface ActRun {
@@ -37,8 +37,8 @@ export interface ActOptions {
 
 /**
  * act (nektos/act) in host mode, with the artifact and cache servers that it brings. The actions of others are the
- * real ones at their pins: from GitHub, or on a machine without a network from the folder that BTFHUB_TEST_ACTIONS
- * names, which holds `<name>@<commit>`; BTFHUB_TEST_TOOL_CACHE names a tool cache that holds Node.js 24.
+ * real ones at their pins: fetched from GitHub, or on a machine without a network from the folder that
+ * BTFHUB_TEST_ACTIONS names, which holds `<name>@<commit>`; BTFHUB_TEST_TOOL_CACHE names a tool cache with Node.js 24.
  */
 export class Act {
   readonly folder = mkdtempSync(join(tmpdir(), 'btfhub-act-'));
@@ -66,46 +66,21 @@ export class Act {
     for (const name of tools ? readdirSync(tools) : []) {
       symlinkSync(join(tools ?? '', name), join(this.tools, name));
     }
-    this.#mirrorProject();
+    mirrorProject(this.folder);
     this.#copies = [
       ...['--local-repository', `${OWN}=${join(this.folder, 'project')}`],
       ...this.#copyActions(),
     ];
   }
 
-  /**
-   * This work tree as openeuler/btfhub-action at `v0`: a repository that git finds below `mirror/`, and its files in
-   * `project/`, because act packs a local repository as a whole for every step that uses it.
-   */
-  #mirrorProject(): void {
-    const mirror = join(this.folder, 'mirror');
-    const bare = join(mirror, 'openeuler/btfhub-action');
-    mkdirSync(bare, { recursive: true });
-    mkdirSync(join(this.folder, 'home'));
-    const git = (args: readonly string[], env = {}) =>
-      execFileSync('git', args, {
-        cwd: project,
-        encoding: 'utf8',
-        env: { ...process.env, ...env },
-      }).trim();
-    git(['init', '--quiet', '--bare', bare]);
-    const index = { GIT_INDEX_FILE: join(this.folder, 'index') };
-    git(['add', '--all'], index);
-    const tree = git(['write-tree'], index);
-    const commit = git(['commit-tree', '-m', 'The work tree', tree], WHO);
-    git(['push', '--quiet', bare, `${commit}:refs/tags/v0`]);
-    git(['checkout-index', '--all', `--prefix=${join(this.folder, 'project')}/`], index);
-    const config = `[url "${mirror}/openeuler/"]\n\tinsteadOf = https://github.com/openeuler/\n`;
-    writeFileSync(join(this.folder, 'home/.gitconfig'), config);
-  }
-
   /** What runs of the actions of others, without their sources and packages. */
   #copyActions(): string[] {
-    const folder = process.env.BTFHUB_TEST_ACTIONS;
-    if (!folder) return [];
-    const names = readdirSync(folder).filter((name) => /@[0-9a-f]{40}$/.test(name));
-    return names.flatMap((name) => {
-      const [from, to] = [join(folder, name), join(this.folder, 'actions', name)];
+    const given = process.env.BTFHUB_TEST_ACTIONS;
+    return pins().flatMap((name) => {
+      const to = join(this.folder, 'actions', name);
+      const from = given
+        ? join(given, name)
+        : fetchAction(name, join(this.folder, 'fetched', name));
       cpSync(from, to, {
         recursive: true,
         filter: (path) => !UNUSED.has(basename(path)) || relative(from, path).includes('dist/'),
@@ -176,14 +151,32 @@ export class Act {
 }
 
 const OWN = 'openeuler/btfhub-action@v0';
-const UNUSED = new Set(['node_modules', '.git', 'src', '__tests__', '__test__']);
+/** `checkout@<commit>` and the like: the pins of this project's workflows and actions, but not of the job `attest`. */
+function pins(): string[] {
+  const files = ['.github/workflows/update-archive.yml', 'action.yml'];
+  const folders = ['plan', 'publish', 'tailor', 'check'].map((name) => `${name}/action.yml`);
+  const found = [...files, ...folders].flatMap((path) => [
+    ...readFileSync(join(project, path), 'utf8').matchAll(
+      /uses: actions\/([\w-]+)[\w/-]*(@[0-9a-f]{40})/g,
+    ),
+  ]);
+  return [...new Set(found.map(([, name, commit]) => `${name}${commit}`))].filter(
+    (name) => !name.startsWith('attest@'),
+  );
+}
 
-const WHO = {
-  GIT_AUTHOR_NAME: 'A Person',
-  GIT_AUTHOR_EMAIL: 'person@example.org',
-  GIT_COMMITTER_NAME: 'A Person',
-  GIT_COMMITTER_EMAIL: 'person@example.org',
-};
+/** Fetches the one commit of an action from GitHub. Returns the folder. */
+function fetchAction(pin: string, folder: string): string {
+  const [name, commit = ''] = pin.split('@');
+  mkdirSync(folder, { recursive: true });
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'pipe' });
+  git('init', '--quiet');
+  git('fetch', '--quiet', '--depth=1', `https://github.com/actions/${name}`, commit);
+  git('checkout', '--quiet', 'FETCH_HEAD');
+  return folder;
+}
+
+const UNUSED = new Set(['node_modules', '.git', 'src', '__tests__', '__test__']);
 
 /** `[archive/Update the archive/Plan] 🏁  Job succeeded` */
 function jobsOf(log: string): Record<string, boolean> {
