@@ -68,7 +68,7 @@ for kernel in "${kernels[@]}"; do
     if [ "$repository" = update ]; then # which mixes all kinds of packages
       mkdir -p "$root/boot"
       echo "CONFIG_DEBUG_INFO=y" >"$root/boot/config-$uname"
-      main=(--main)
+      main=(--packages both)
     fi
     folder=$target/openEuler-$release/$repository/$arch
     bash "$here/pack-kernel.sh" --root "$root" --uname "$uname" --payload "$payload" "${main[@]}" --to "$folder/Packages"

@@ -2,13 +2,15 @@
 # Makes a mirror of openEuler's shape out of real kernels, for tests and the benchmark, and prints
 # the folder to serve: <folder>/openEuler-24.03-LTS/{debuginfo,update}/<arch>/{Packages,repodata}.
 #
-#   make-kernel-repository.sh [--kernel <series>-<arch>]... [--modules none|two|all]
+#   make-kernel-repository.sh [--kernel <series>-<arch>]... [--modules none|two|some|all]
 #                             [--payload <macro>] [--without-btf]
 #
 # The kernels are Debian's, whose linux-image-*-dbg packages hold vmlinux with all its DWARF:
-#   series 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie), 6.12-backports (bookworm-backports);
-#   arch amd64 or arm64. The newest of a series is taken, in the cloud flavour. Default: 6.1-amd64.
-# --modules      how many of its modules stand beside vmlinux (default two)
+#   series 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie), 6.12-backports (bookworm-backports), 7.2 (forky);
+#   arch amd64, arm64 or riscv64. The newest of a series is taken, in the cloud flavour; <series>-full-<arch> is
+#   the one with all drivers. Default: 6.1-amd64.
+# --modules      how many of its modules stand beside vmlinux (default two); some: those of networks, file systems
+#                and SCSI, which with 6.1-full-amd64 give a package as large as openEuler's
 # --payload      rpm's _binary_payload (default w2.xzdio, which is openEuler's)
 # --without-btf  hide vmlinux's own .BTF, as 4.19 kernels have none
 #
@@ -31,57 +33,20 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ "${#kernels[@]}" -gt 0 ] || kernels=(6.1-amd64)
-[[ $modules =~ ^(none|two|all)$ ]] || fail "--modules is none, two or all"
+[[ $modules =~ ^(none|two|some|all)$ ]] || fail "--modules is none, two, some or all"
 [[ $payload =~ ^w[0-9T.]+[a-z]+io$ ]] || fail "'$payload' is not a payload macro of rpm, such as w2.xzdio"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/btfhub/test-kernels
 mkdir -p "$cache/debs" "$cache/rpms" "$cache/mirrors"
-# The Debian mirror that this machine uses, or Debian's own.
-debian_mirror() {
-  local targets uri
-  # shellcheck disable=SC2016 # these are apt's variables
-  targets=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages')
-  uri=$(awk -F'|' '$1 == "Debian" && $2 == "Debian" {print $3; exit}' <<<"$targets")
-  [ -n "$uri" ] || uri=$(awk -F'|' '$3 ~ /\/debian\/$/ {print $3; exit}' <<<"$targets")
-  echo "${uri:-http://deb.debian.org/debian}"
-}
-
-# Fetches the newest package of a suite and architecture without touching the machine's own apt,
-# and prints its path.
-fetch() { # suite arch
-  local suite=$1 arch=$2 apt=$work/apt.$1.$2 keyring=/usr/share/keyrings/debian-archive-keyring.gpg package
-  for program in apt-get dpkg-deb; do
-    command -v "$program" >/dev/null ||
-      fail "real kernels come from Debian, by '$program': run this on Debian or Ubuntu, or copy $cache from there"
-  done
-  [ -e "$keyring" ] || fail "$keyring is missing: install 'debian-archive-keyring'"
-  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-  echo "deb [signed-by=$keyring] $(debian_mirror) $suite main" >"$apt/sources.list"
-  cat >"$apt/conf" <<END
-APT::Architecture "$arch"; APT::Architectures { "$arch"; };
-Dir::Etc::sourcelist "$apt/sources.list"; Dir::Etc::sourceparts "-";
-Dir::State::Lists "$apt/lists"; Dir::Cache "$apt/cache"; Dir::State::status "/dev/null";
-APT::Sandbox::User "root"; Acquire::Languages "none"; Acquire::Check-Valid-Until "false"; Acquire::Retries "3";
-END
-  export APT_CONFIG=$apt/conf
-  say "looking for the newest kernel of $suite, $arch"
-  apt-get update -qq >&2
-  # The meta package depends on the newest of them.
-  package=$(apt-cache depends --important "linux-image-cloud-$arch-dbg" | awk '$1 == "Depends:" {print $2; exit}')
-  [ -n "$package" ] || fail "$suite has no linux-image-cloud-$arch-dbg"
-  say "downloading $package, some 300 MB"
-  mkdir "$apt/download"
-  (cd "$apt/download" && apt-get download -qq "$package" >&2)
-  unset APT_CONFIG
-  mv "$apt/download/"*.deb "$cache/debs/$suite.$arch.deb"
-}
+. "$here/debian-kernels.sh"
 
 # Takes vmlinux and the wanted modules out of Debian's package, to where openEuler has them.
 unpack() { # deb root folder-of-openEuler
   local wanted=('./usr/lib/debug/boot/vmlinux-*') ko folder
   case $modules in
     two) wanted+=('*/kernel/fs/fuse/cuse.ko' '*/kernel/fs/isofs/isofs.ko') ;;
+    some) wanted+=('*/kernel/net/*.ko' '*/kernel/fs/*.ko' '*/kernel/drivers/net/*.ko' '*/kernel/drivers/scsi/*.ko') ;;
     all) wanted+=('*.ko') ;;
   esac
   dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards "${wanted[@]}"
@@ -98,24 +63,11 @@ unpack() { # deb root folder-of-openEuler
 
 # Packs one kernel in one shape, once.
 pack() { # kernel: sets $rpms to the folder its RPM is in
-  local kernel=$1 suite arch machine deb version root uname
-  arch=${kernel##*-}
-  case ${kernel%-*} in
-    5.10) suite=bullseye ;;
-    6.1) suite=bookworm ;;
-    6.12) suite=trixie ;;
-    6.12-backports) suite=bookworm-backports ;;
-    *) fail "there is no kernel '$kernel': see the top of this script" ;;
-  esac
-  case $arch in
-    amd64) machine=x86_64 ;;
-    arm64) machine=aarch64 ;;
-    *) fail "there is no kernel '$kernel': see the top of this script" ;;
-  esac
+  local kernel=$1 suite arch machine flavour deb version root uname
+  know "$kernel"
   rpms=$cache/rpms/$kernel.$modules.$payload.$btf-btf
   [ ! -d "$rpms" ] || return 0
-  deb=$cache/debs/$suite.$arch.deb
-  [ -e "$deb" ] || fetch "$suite" "$arch"
+  deb=$(debug_package)
   version=$(dpkg-deb -f "$deb" Version)
   [[ $version =~ ^([0-9.]+)-([0-9]+) ]] || fail "$deb has a version of no known form: $version"
   uname=${BASH_REMATCH[1]}-${BASH_REMATCH[2]}.0.0.1.oe2403.$machine

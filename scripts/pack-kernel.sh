@@ -1,24 +1,28 @@
 #!/usr/bin/env bash
-# Packs a tree as openEuler packs a kernel's debug information: by rpmbuild, with its macros.
+# Packs a tree as openEuler packs a kernel: by rpmbuild, with its macros.
 #
-#   pack-kernel.sh --root <folder> --uname <version-release.arch> --to <folder> [--payload <macro>] [--main]
+#   pack-kernel.sh --root <folder> --uname <version-release.arch> --to <folder>
+#                  [--packages debuginfo|kernel|both] [--payload <macro>] [--file-digest <number>]
 #
-# <root>/usr/lib/debug/lib/modules/<uname> is what kernel-debuginfo will hold; with --main there is
-# also a package `kernel`, of <root>/boot/config-<uname>. The RPMs are put into the folder <to>.
-# --payload is rpm's _binary_payload: w2.xzdio (openEuler's), w3.zstdio, w9.gzdio, ...
+# --packages     kernel: `kernel`, of <root>/boot and, if it is there, <root>/lib/modules;
+#                debuginfo (default): `kernel-debuginfo`, of <root>/usr/lib/debug/lib/modules
+# --payload      rpm's _binary_payload: w2.xzdio (default, which is openEuler's), w3.zstdio, w9.gzdio, ...
+# --file-digest  rpm's number of the files' digest: 8 is SHA-256 (default), 1 is MD5
+# The RPMs are put into the folder <to>.
 # SOURCE_DATE_EPOCH is the build's time and the newest a file may be; without it, a fixed day.
 set -euo pipefail
 
 fail() { echo "pack-kernel.sh: $*" >&2; exit 2; }
 
-root='' uname='' to='' payload=w2.xzdio main=0
+root='' uname='' to='' payload=w2.xzdio packages=debuginfo digest=8
 while [ $# -gt 0 ]; do
   case $1 in
     --root) root=${2:?}; shift 2 ;;
     --uname) uname=${2:?}; shift 2 ;;
     --to) to=${2:?}; shift 2 ;;
+    --packages) packages=${2:?}; shift 2 ;;
     --payload) payload=${2:?}; shift 2 ;;
-    --main) main=1; shift ;;
+    --file-digest) digest=${2:?}; shift 2 ;;
     *) fail "unknown option '$1'" ;;
   esac
 done
@@ -38,12 +42,18 @@ trap 'rm -rf "$top"' EXIT
 defines=(
   --define "_topdir $top" --define "_tmppath $top"
   --define "kernel_version $version" --define "kernel_release $release"
-  --define "kernel_payload $payload" --define "kernel_root $root"
+  --define "kernel_payload $payload" --define "kernel_root $root" --define "kernel_file_digest $digest"
 )
-[ "$main" = 0 ] || defines+=(--define 'kernel_main 1')
+case $packages in
+  kernel) defines+=(--define 'kernel_main 1') ;;
+  debuginfo) defines+=(--define 'kernel_debuginfo 1') ;;
+  both) defines+=(--define 'kernel_main 1' --define 'kernel_debuginfo 1') ;;
+  *) fail '--packages is debuginfo, kernel or both' ;;
+esac
+[ ! -d "$root/lib/modules" ] || defines+=(--define 'kernel_modules 1')
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1672531200}
 log=$top/log
-rpmbuild -bb --quiet --target "$arch-linux" "${defines[@]}" "$here/kernel-debuginfo.spec" >"$log" 2>&1 || {
+rpmbuild -bb --quiet --target "$arch-linux" "${defines[@]}" "$here/kernel.spec" >"$log" 2>&1 || {
   cat "$log" >&2
   fail "rpmbuild could not pack $uname"
 }

@@ -75,12 +75,11 @@ beforeAll(async () => {
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, content);
     }
-    const [version = '', rest = ''] = uname.split('-');
     const to = setting.fresh('rpms');
-    execFileSync(join(root, 'scripts', 'pack-boot-package.sh'), [
-      ...['--root', tree, '--version', version, '--release', rest.replace('.x86_64', '')],
+    execFileSync(join(root, 'scripts', 'pack-kernel.sh'), [
+      ...['--root', tree, '--uname', uname, '--to', to, '--packages', 'kernel'],
       // Without compression the place in the file says how far it was read.
-      ...['--arch', 'x86_64', '--to', to, '--payload', 'w0.gzdio'],
+      ...['--payload', 'w0.gzdio'],
     ]);
     const [name = ''] = readdirSync(to);
     if (kind === 'signed') gnupg.sign(join(to, name), join(packages, name), fingerprint);

@@ -120,11 +120,10 @@ function addBootPackage({ uname, image, signed, digest = 8, payload = 'w2.xzdio'
   writeFileSync(join(tree, 'boot', `config-${uname}`), 'CONFIG_DEBUG_INFO_BTF=y\n');
   writeFileSync(join(tree, 'boot', `vmlinuz-${uname}`), image);
   for (const name of ['a', 'b']) writeFileSync(join(modules, `${name}.ko.xz`), randomBytes(1e6));
-  const [version = '', rest = ''] = uname.split('-');
   const to = setting.fresh('rpms');
-  execFileSync(join(root, 'scripts', 'pack-boot-package.sh'), [
-    ...['--root', tree, '--version', version, '--release', rest.replace('.x86_64', '')],
-    ...['--arch', 'x86_64', '--to', to, '--file-digest', `${digest}`, '--payload', payload],
+  execFileSync(join(root, 'scripts', 'pack-kernel.sh'), [
+    ...['--root', tree, '--uname', uname, '--to', to, '--packages', 'kernel'],
+    ...['--file-digest', `${digest}`, '--payload', payload],
   ]);
   const [name = ''] = readdirSync(to);
   if (signed) gnupg.sign(join(to, name), join(packages, name), fingerprint);
