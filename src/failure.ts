@@ -59,7 +59,8 @@ export class Failure extends Error {
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const message = describe(thrown);
-  if (isSystemError(thrown, 'ENOSPC') || isSystemError(thrown, 'EDQUOT')) {
+  // A full disk, a quota, and a limit of the size of files (RLIMIT_FSIZE).
+  if (['ENOSPC', 'EDQUOT', 'EFBIG'].some((code) => isSystemError(thrown, code))) {
     return noSpace(message, thrown);
   }
   const mistake = pathMistake(thrown);

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkBtf } from '../../src/btf/check.ts';
 import { encodeBtf } from '../../src/btf/encode.ts';
+import { onSmallDisk } from '../jobs/make-btf/setting.ts';
 import { compile, EVERY_KIND, programs, temporaryFolder } from './made.ts';
 
 const folder = temporaryFolder();
@@ -96,11 +97,36 @@ test.each([
   ['kill -SEGV $$', 'pahole-failed', /SIGSEGV/],
   ['exit 0', 'pahole-failed', /wrote no BTF/],
   ['echo "libbpf: failed: No space left on device" >&2; exit 1', 'no-space', /could not write/],
+  ['kill -BUS $$', 'no-space', /could not write/],
+  ['kill -XFSZ $$', 'no-space', /could not write/],
 ])('a pahole that does `%s` is %s', async (body, reason, message) => {
   const output = join(folder, 'failed.btf');
   await expect(
     encodeBtf(programs, script(body), { vmlinux: object, base: undefined, output }),
   ).rejects.toMatchObject({ reason, message: expect.stringMatching(message) });
+});
+
+/** A program with so many types that its BTF does not fit into 64 KiB. */
+function manyTypes(): string {
+  const one = (n: number) => `struct s${n} { int a${n}; struct s${n} *next; } v${n};`;
+  return compile(folder, Array.from({ length: 2000 }, (_, n) => one(n)).join('\n'));
+}
+
+test('pahole on a full disk is no-space', async () => {
+  await onSmallDisk({ fresh: () => mkdtempSync(join(folder, 'disk-')) }, async (disk) => {
+    const request = { vmlinux: manyTypes(), base: undefined, output: join(disk, 'btf') };
+    await expect(encodeBtf(programs, pahole, request)).rejects.toMatchObject({
+      reason: 'no-space',
+      advice: expect.stringContaining('--temp'),
+    });
+  });
+});
+
+test.each([32, 0])('pahole under a limit of %d blocks for a file is no-space', async (blocks) => {
+  const limited = { path: 'sh', args: ['-c', `ulimit -f ${blocks}; exec pahole "$@"`, 'sh'] };
+  const output = join(folder, `limited-${blocks}`);
+  const request = { vmlinux: manyTypes(), base: undefined, output };
+  await expect(encodeBtf(programs, limited, request)).rejects.toMatchObject({ reason: 'no-space' });
 });
 
 test('an output that is there already is never written over', async () => {

@@ -130,9 +130,15 @@ async function refused(
   status: number | string | null,
   said: string,
 ): Promise<Failure> {
-  // pahole does not ask why a write came short; a mapped file on a full disk ends it with SIGBUS.
-  if (status === 'SIGBUS' || /No space left on device|Could only write \d+ bytes/.test(said)) {
-    return new Failure('no-space', `pahole could not write its output.${said}`, 'Free some space.');
+  // pahole does not ask why a write came short; a mapped file on a full disk ends it with SIGBUS, a limit of the size
+  // of files (RLIMIT_FSIZE) with SIGXFSZ.
+  const isFull = /No space left on device|File too large|Could only write \d+ bytes/.test(said);
+  if (isFull || status === 'SIGBUS' || status === 'SIGXFSZ') {
+    return new Failure(
+      'no-space',
+      `pahole could not write its output.${said}`,
+      'Free some space, or choose another folder by --temp; a limit of the size of files (ulimit -f) looks the same.',
+    );
   }
   if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
     return new Failure('out-of-memory', `pahole ran out of memory.${said}`);

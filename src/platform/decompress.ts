@@ -156,8 +156,9 @@ function judge(
 ): void {
   if (status === 0) return;
   const said = stderr.trim().split('\n').map(printable);
-  const full = said.find((line) => /No space left on device/.test(line));
+  const full = said.find((line) => /No space left on device|File too large/.test(line));
   if (full !== undefined) throw noSpace(full);
+  if (signal === 'SIGXFSZ') throw noSpace(`${program} met a limit of the size of files.`);
   if (said.some((line) => /memory (usage )?limit|too much memory/i.test(line))) {
     const most = DECODER_MEMORY / 1024 / 1024;
     throw damaged(`it needs more memory than the ${most} MiB that a decoder may take`);

@@ -1,11 +1,12 @@
 /** What proves that a vmlinux is the header's, in packages written byte by byte. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { extractVmlinux } from '../../../src/jobs/make-btf/extract-vmlinux.ts';
 import { systemPrograms } from '../../../src/platform/programs.ts';
 import { TAG } from '../../../src/rpm/tags.ts';
 import { stream } from '../../rpm/read.ts';
+import { rpmbuild } from '../../rpm/rpmbuild.ts';
 import {
   fileTags,
   NVRA_TAGS,
@@ -106,6 +107,45 @@ test('a vmlinux at the path of a system with a merged /usr is found', async () =
     async () => {},
   );
   expect(readFileSync(target)).toEqual(VMLINUX);
+});
+
+/** Takes `wanted` out of a package that the real rpmbuild makes of `tree`. */
+async function extractPacked(fill: (tree: string) => void, wanted: string) {
+  const [tree, folder] = [setting.fresh('tree'), setting.fresh('rpms')];
+  fill(tree);
+  const rpm = readFileSync(rpmbuild(folder, 'linked', tree, 'w2.xzdio'));
+  const target = join(setting.fresh('kernel'), 'vmlinux');
+  const decoders = {
+    programs: systemPrograms(process.env),
+    xz: { program: 'xz', args: ['-dc'] },
+    xzRange: () => undefined,
+  };
+  const package_ = { nvra: 'linked-1.2-3.x86_64', vmlinuxPath: `.${wanted}`, modules: undefined };
+  const { proven } = await extractVmlinux(stream(rpm), package_, target, decoders, async () => {});
+  return { proven, content: readFileSync(target) };
+}
+
+test.each([
+  ['relative', '../../../../../lib/modules/5.10.0/vmlinux', '/usr/lib/modules/5.10.0/vmlinux'],
+  ['absolute', '/usr/lib/debug/boot/vmlinux-5.10.0', '/usr/lib/debug/boot/vmlinux-5.10.0'],
+])('a vmlinux that is a %s symlink is the file that it leads to', async (_, link, real) => {
+  const fill = (tree: string) => {
+    for (const path of [PATH, real]) mkdirSync(dirname(join(tree, path)), { recursive: true });
+    writeFileSync(join(tree, real), VMLINUX);
+    symlinkSync(link, join(tree, PATH));
+  };
+  expect(await extractPacked(fill, PATH)).toEqual({ proven: true, content: VMLINUX });
+});
+
+test.each([
+  ['to nothing', '/nowhere/vmlinux'],
+  ['to itself', 'vmlinux'],
+])('a vmlinux that is a symlink %s is no-vmlinux', async (_, link) => {
+  const symlink: Tags = [
+    [TAG.fileModes, { int16: [0o120777] }],
+    [TAG.fileLinkTos, { strings: [link] }],
+  ];
+  await expect(extract(right, symlink)).rejects.toMatchObject({ reason: 'no-vmlinux' });
 });
 
 test('a package without it says what else it has', async () => {

@@ -43,7 +43,7 @@ export function makeSetting() {
 
 /** Runs a body with a disk of 64 KiB, and expects it to leave nothing there; says so where none can be mounted. */
 export async function onSmallDisk(
-  setting: ReturnType<typeof makeSetting>,
+  setting: { readonly fresh: (name: string) => string },
   body: (disk: string) => Promise<void>,
 ): Promise<void> {
   const disk = setting.fresh('disk');
