@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Archive, openArchive as open } from '../../src/archive/archive.ts';
 import { asBranch } from '../../src/names.ts';
 import { systemPrograms } from '../../src/platform/programs.ts';
+import { makeCertificate } from '../download/certificate.ts';
 import { encodingsOf, filesWith, gitCommandLines } from '../git/find-secrets.ts';
 import { type GitServer, startGitServer } from '../git/git-server.ts';
 import { commit, createRepository, git } from '../git/repositories.ts';
@@ -223,6 +224,37 @@ test('the token goes to its own host only, redirected or not', async () => {
   expect(asked.length).toBeGreaterThan(0);
   expect(asked.every((header) => header === undefined)).toBe(true);
   expect(thief.wire.requests).toEqual([]);
+});
+
+test('a user name in the URL without a password is no token: it is not sent, and not shown', async () => {
+  const server = await serve({ users: { 's3cret-t0ken': 'read' }, closed: true });
+  const where = (user: string) => server.url('archive.git').replace('://', `://${user}@`);
+  const archive = await openArchive(platform(), where('s3cret-t0ken'));
+  expect(archive.name).not.toContain('s3cret');
+  const refused = archive.listPaths();
+  await expect(refused).rejects.toMatchObject({
+    message: expect.not.stringContaining('s3cret'),
+    advice: expect.stringContaining('a user name in the URL is not a token'),
+  });
+  const withPassword = await openArchive(platform(), where('somebody:s3cret-t0ken'));
+  expect([...(await withPassword.listPaths()).keys()]).toContain(paths[0]);
+});
+
+test('an https host that redirects is followed to https, and never to http', async () => {
+  const folder = mkdtempSync(join(root, 'tls-'));
+  const tls = makeCertificate(folder);
+  const trusting = platform({ GIT_SSL_CAINFO: tls.file });
+  const [home, safe, bare] = await Promise.all([serve({ tls }), serve({ tls }), serve()]);
+  home.weather.redirect = (url) => `${safe.origin}${url}`;
+  const followed = await openArchive(trusting, home.url('archive.git'));
+  expect([...(await followed.listPaths()).keys()]).toContain(paths[0]);
+  home.weather.redirect = (url) => `${bare.origin}${url}`;
+  const refused = await openArchive(trusting, home.url('archive.git'));
+  await expect(refused.listPaths()).rejects.toMatchObject({
+    reason: 'bad-archive',
+    advice: expect.stringContaining('redirects from https to http'),
+  });
+  expect(bare.wire.requests).toEqual([]);
 });
 
 test('the token is in no argument and in no file while git runs', async () => {

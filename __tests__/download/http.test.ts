@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
@@ -9,6 +8,7 @@ import { join } from 'node:path';
 import { undiciHttp } from '../../src/download/http.ts';
 import { describe as messageOf } from '../../src/failure.ts';
 import type { Http } from '../../src/platform/http.ts';
+import { makeCertificate } from './certificate.ts';
 import { readAll } from './conditions.ts';
 
 const open: Server[] = [];
@@ -17,21 +17,7 @@ let tls: { key: Buffer; cert: Buffer };
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'btfhub-tls-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  const kind = [
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-days',
-    '2',
-  ];
-  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...subject], {
-    stdio: 'ignore',
-  });
-  tls = { key: readFileSync(key), cert: readFileSync(cert) };
+  tls = makeCertificate(folder);
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export type Access = 'read' | 'write';
@@ -39,6 +40,8 @@ export interface GitServerOptions {
   readonly users?: Readonly<Record<string, Access>>;
   /** Whether reading needs a password too. */
   readonly closed?: boolean;
+  /** Key and certificate of an https server. */
+  readonly tls?: { readonly key: Buffer; readonly cert: Buffer };
   /** Speaks protocol 0 only, as servers before Git 2.18 do. */
   readonly old?: boolean;
 }
@@ -53,13 +56,15 @@ export async function startGitServer(
 ): Promise<GitServer> {
   const weather: Weather = { cutPushes: 0, cutAfter: 0, loseAnswers: 0 };
   const wire = { received: 0, sent: 0, pushes: 0, requests: [] as string[] };
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     serve(root, options, weather, wire, request, response).catch((error) => {
       response.destroy(error);
     });
-  });
+  };
+  const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { port } = server.address() as AddressInfo;
+  const origin = options.tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   return {
     origin,
     url: (name) => `${origin}/${name}`,

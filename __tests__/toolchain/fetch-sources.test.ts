@@ -1,4 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Failure } from '../../src/failure.ts';
 import { systemClock } from '../../src/platform/clock.ts';
@@ -6,6 +8,7 @@ import { systemPrograms } from '../../src/platform/programs.ts';
 import { fetchSources } from '../../src/toolchain/fetch-sources.ts';
 import type { Recipe } from '../../src/toolchain/recipes.ts';
 import { parseSource } from '../../src/toolchain/sources.ts';
+import { makeCertificate } from '../download/certificate.ts';
 import { temporaryFolder } from './programs.ts';
 import {
   copy,
@@ -50,13 +53,18 @@ const PATIENT = { silence: 60, attempt: 60 };
 
 async function fetched(
   sources: readonly string[],
-  options: { timeouts?: typeof PATIENT; signal?: AbortSignal; recipe?: Recipe } = {},
+  options: {
+    timeouts?: typeof PATIENT;
+    signal?: AbortSignal;
+    recipe?: Recipe;
+    env?: Readonly<Record<string, string>>;
+  } = {},
 ) {
   const place = join(temporaryFolder(), 'source');
   const notes: string[] = [];
   await fetchSources(
     {
-      programs: systemPrograms({ ...process.env, http_proxy: undefined }),
+      programs: systemPrograms({ ...process.env, http_proxy: undefined, ...options.env }),
       clock: systemClock,
       interrupted: options.signal ?? new AbortController().signal,
     },
@@ -98,6 +106,32 @@ test('a dead remote, a silent one and one without the commit are passed over, an
     `${silent.url}/dwarves did not deliver dwarves: no answer within 1.5 seconds`,
     expect.stringContaining(`${strangers.url}/dwarves did not deliver dwarves`),
   ]);
+});
+
+test('a remote that redirects from https to http is passed over, and not followed', async () => {
+  const plain = await remote(join(folder, 'repositories'));
+  const asked: string[] = [];
+  const tls = makeCertificate(temporaryFolder());
+  const secure = createServer(tls, (request, response) => {
+    asked.push(request.url ?? '');
+    response.writeHead(302, { location: `${plain.url}${request.url}` }).end();
+  });
+  await new Promise<void>((resolve) => secure.listen(0, resolve));
+  const url = `https://localhost:${(secure.address() as AddressInfo).port}`;
+  try {
+    const { notes } = await fetched(
+      [
+        `dwarves=${url}/dwarves`,
+        ...['dwarves', 'libbpf'].map((name) => `${name}=${plain.url}/${name}`),
+      ],
+      { env: { GIT_SSL_CAINFO: tls.file } },
+    );
+    expect(notes).toEqual([expect.stringMatching(/did not deliver dwarves: .*http/)]);
+    expect(asked).toEqual([expect.stringContaining('info/refs')]);
+  } finally {
+    secure.closeAllConnections();
+    secure.close();
+  }
 });
 
 test('a remote that has moved on to another commit is passed over, and named', async () => {

@@ -14,6 +14,12 @@ const KNOWN_MESSAGES: readonly KnownMessage[] = [
     advice: 'Free some space, or set TMPDIR to another folder.',
   },
   {
+    pattern: /protocol "?http"? (is )?(not supported|disabled)|transport 'http' not allowed/i,
+    reason: 'bad-archive',
+    advice:
+      'The host redirects from https to http, which is not followed: give --archive the https address that it has now.',
+  },
+  {
     pattern: /dubious ownership/i,
     reason: 'bad-archive',
     advice:
@@ -50,7 +56,7 @@ const KNOWN_MESSAGES: readonly KnownMessage[] = [
     pattern: /could not read Username|could not read Password|terminal prompts disabled/i,
     reason: 'bad-archive',
     advice:
-      'The host wants to know who you are: set BTFHUB_TOKEN or --token-file. A private or misspelt repository looks the same.',
+      'The host wants to know who you are: set BTFHUB_TOKEN or --token-file; a user name in the URL is not a token. A private or misspelt repository looks the same.',
   },
   {
     pattern: /Authentication failed|HTTP Basic: Access denied|error: 401|Incorrect username or/i,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Failure } from '../failure.ts';
@@ -106,6 +106,10 @@ export class GitRepository {
       await writeFile(join(this.folder, 'objects/info/alternates'), `${this.#alternate}\n`);
     }
     await this.#local('make a repository in', ['remote', 'add', REMOTE, this.name]);
+    // Git follows redirects, and would go on without encryption where an https server says so.
+    if (/^https:/i.test(this.name)) {
+      await appendFile(join(this.folder, 'config'), '[protocol "http"]\n\tallow = never\n');
+    }
   }
 
   #local(attempt: string, args: readonly string[], input?: string | Uint8Array): Promise<string> {

@@ -101,6 +101,8 @@ async function checkOut(
   await mkdir(place, { recursive: true });
   const git = (...args: string[]) => runGit(platform, place, timeouts, args);
   await git('init', '--quiet');
+  // No redirect leads from https to http.
+  if (/^https:/i.test(url)) await git('config', 'protocol.http.allow', 'never');
   try {
     await git('fetch', '--quiet', '--depth=1', '--no-tags', url, commit);
   } catch (error) {
