@@ -48,6 +48,7 @@ function contextOf(pool: MirrorPool): RepositoryContext {
     programs: systemPrograms(process.env),
     limit: (work) => work(),
     onBytes: () => {},
+    onDoubt: () => {},
   };
 }
 

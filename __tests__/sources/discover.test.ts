@@ -212,6 +212,45 @@ const UPDATE = `${SP1}/update/x86_64`;
 const bytesOfPrimary = () => readFileSync(join(root, UPDATE, 'repodata', primaryOf(UPDATE)));
 
 /** What a mirror does wrong with one of its repositories, and how it is called. */
+describe('a repository that one mirror does not have, while the other gives no answer', () => {
+  const without = (path: string, _: IncomingMessage, response: ServerResponse) =>
+    path.startsWith(`/${UPDATE}`) && !!answer(response, 'gone', 404);
+
+  /** What is warned of, with these faults of the first and of the second mirror. */
+  async function warnings(first: Fault, second: Fault) {
+    await using one = await serveTree(root, first);
+    await using two = await serveTree(root, second);
+    const lines: string[] = [];
+    const query: KernelQuery = {
+      source: OPENEULER,
+      mirrors: [one.url, two.url],
+      releases: ['22.03-LTS-SP1'],
+      arches: [],
+      kernels: [],
+      flavours: [],
+      method: 'auto',
+      cache: noCache,
+    };
+    const progress = { ...silent, warn: (line: string) => void lines.push(line) };
+    const { kernels } = await findKernels(fastPlatform({ clock: fastClock(10) }), query, progress);
+    return { lines, kernels: kernels.length, sick: one.url };
+  }
+
+  test('is said in one warning that names the folder and the mirror', async () => {
+    const ill: Fault = (_path, _request, response) => !!answer(response, 'ill', 503);
+    const { lines, kernels, sick } = await warnings(ill, without);
+    expect(kernels).toBe(1);
+    expect(lines).toEqual([expect.stringContaining(UPDATE)]);
+    expect(lines[0]).toContain(`${sick} did not answer: kernels may be missing`);
+  });
+
+  test('is believed without a word where the first mirror says so', async () => {
+    const { lines, kernels } = await warnings(without, () => false);
+    expect(kernels).toBe(1);
+    expect(lines).toEqual([]);
+  });
+});
+
 const FAULTS: readonly [string, Failure['reason'], RegExp, Fault][] = [
   [
     'a web page instead of repomd.xml',

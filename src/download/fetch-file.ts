@@ -13,6 +13,8 @@ export interface FileResponse {
   readonly url: string;
   readonly etag: string | undefined;
   readonly lastModified: string | undefined;
+  /** Of a 404 that counts although these mirrors gave no answer: they may have the file. */
+  readonly withoutAnswer: readonly Mirror[];
   /** The bytes as they were sent; none for 304 and 404. It errors when the connection breaks. */
   readonly body: Readable;
 }
@@ -139,13 +141,19 @@ class FileFetch<Value> {
     if (missing === undefined) return undefined;
     const [mirror, outcome] = missing;
     const { mirrors } = this.#pool;
+    const isFirst = this.#outcomes.get(mirrors[0] as Mirror)?.kind === 'missing';
     const counts =
       this.#options.notFound === 'all'
         ? this.#isOver()
-        : this.#outcomes.get(mirrors[0] as Mirror)?.kind === 'missing' ||
+        : isFirst ||
           mirrors.every((other) => this.#outcomes.has(other) || this.#cannotAnswerNow(other));
     if (!counts || outcome.kind !== 'missing') return undefined;
-    return withoutBody(404, mirror, outcome.url);
+    // The first mirror is believed without asking the others.
+    const withoutAnswer = mirrors.filter((other) => {
+      const kind = this.#outcomes.get(other)?.kind;
+      return kind === 'failed' || (kind === undefined && other !== mirror && !isFirst);
+    });
+    return withoutBody(404, mirror, outcome.url, withoutAnswer);
   }
 
   #cannotAnswerNow(mirror: Mirror): boolean {
@@ -280,10 +288,17 @@ class FileFetch<Value> {
     const version = { etag: headers.etag, lastModified: headers['last-modified'] };
     if (status === 304) {
       this.#completed(transfer);
-      return { value: await this.#read({ ...withoutBody(304, mirror, url), ...version }) };
+      return { value: await this.#read({ ...withoutBody(304, mirror, url, []), ...version }) };
     }
     const { etag, lastModified } = version;
-    return this.#readBody(transfer, response, { status: 200, mirror, url, etag, lastModified });
+    return this.#readBody(transfer, response, {
+      status: 200,
+      mirror,
+      url,
+      etag,
+      lastModified,
+      withoutAnswer: [],
+    });
   }
 
   async #readBody(
@@ -296,9 +311,8 @@ class FileFetch<Value> {
     body.on('error', (error) => {
       broken = error;
     });
-    const { status, mirror, url, etag, lastModified } = head;
     try {
-      return { value: await this.#read({ status, mirror, url, etag, lastModified, body }) };
+      return { value: await this.#read({ ...head, body }) };
     } catch (thrown) {
       // Whatever a parser says of it: when the connection broke, that is the reason.
       if (broken !== undefined) throw asRequestError(broken);
@@ -359,9 +373,14 @@ function once(call: () => void): () => void {
   };
 }
 
-function withoutBody(status: 304 | 404, mirror: Mirror, url: string): FileResponse {
+function withoutBody(
+  status: 304 | 404,
+  mirror: Mirror,
+  url: string,
+  withoutAnswer: readonly Mirror[],
+): FileResponse {
   const body = Readable.from([]);
-  return { status, mirror, url, etag: undefined, lastModified: undefined, body };
+  return { status, mirror, url, etag: undefined, lastModified: undefined, withoutAnswer, body };
 }
 
 /** Compares number by number, as `sort` wants it. */

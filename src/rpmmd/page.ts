@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { fetchFile } from '../download/fetch-file.ts';
-import type { MirrorPool } from '../download/mirrors.ts';
+import type { Mirror, MirrorPool } from '../download/mirrors.ts';
 import { Failure } from '../failure.ts';
 import { readBody } from '../platform/http.ts';
 import type { MetadataCache } from './cache.ts';
@@ -21,6 +21,8 @@ export interface MetadataContext {
   readonly pool: MirrorPool;
   readonly cache: MetadataCache;
   readonly signal: AbortSignal;
+  /** Hears that a mirror says there is no such file, while others that may have it gave no answer. */
+  readonly onDoubt: (path: string, withoutAnswer: readonly Mirror[]) => void;
 }
 
 const CachedPage = v.object({
@@ -37,7 +39,7 @@ const CachedPage = v.object({
  * Rejects with `network`, or what `use` refused last.
  */
 export async function readPage<Result>(
-  { pool, cache, signal }: MetadataContext,
+  { pool, cache, signal, onDoubt }: MetadataContext,
   path: string,
   use: (page: Page) => Promise<Result>,
 ): Promise<Result | undefined> {
@@ -48,8 +50,11 @@ export async function readPage<Result>(
     pool,
     path,
     options,
-    async ({ status, url, mirror, etag, lastModified, body }) => {
-      if (status === 404) return undefined;
+    async ({ status, url, mirror, etag, lastModified, withoutAnswer, body }) => {
+      if (status === 404) {
+        if (withoutAnswer.length > 0) onDoubt(path, withoutAnswer);
+        return undefined;
+      }
       if (status === 304 && cached) return use(cached);
       const exceeded = (why: string) => new Failure('bad-repository', `${url} ${why}.`);
       const bytes = await readBody(body, { bytes: LARGEST_PAGE, exceeded });

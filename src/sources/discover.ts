@@ -17,6 +17,7 @@ import {
 import { AT_ONCE, expandTemplate, findPlaces, type RepositoryPlace } from './repositories.ts';
 import type { Source } from './source.ts';
 import {
+  Doubts,
   findMirrors,
   type MirrorInfo,
   type ReadPackages,
@@ -69,6 +70,7 @@ export async function findKernels(
   task.stage('metadata');
   try {
     const mirrorInfo = await findMirrors(platform, query);
+    const doubts = new Doubts();
     const tree = repositoryTree(
       platform,
       query,
@@ -76,6 +78,7 @@ export async function findKernels(
       flavourOf,
       task,
       progress.note,
+      doubts,
     );
     const templates = source.repositories.filter(
       (one) => !mirrorInfo.listed.has(one) && (query.method !== 'dwarf' || !one.bootImagesOnly),
@@ -92,6 +95,7 @@ export async function findKernels(
       if (!('read' in outcome)) continue;
       for (const line of outcome.read.flatMap(({ warnings }) => warnings)) progress.warn(line);
     }
+    if (doubts.warning !== undefined) progress.warn(doubts.warning);
     const discovery = summarise(query, roles, outcomes, mirrorInfo);
     const { kernels, repositories, packages } = discovery;
     task.end(

@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
 import pMap from 'p-map';
 import * as v from 'valibot';
-import { MirrorPool, type PoolDependencies } from '../download/mirrors.ts';
+import { type Mirror, MirrorPool, type PoolDependencies } from '../download/mirrors.ts';
 import { asFailure, Failure } from '../failure.ts';
+import { printable } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Task } from '../report/progress.ts';
 import { readPage } from '../rpmmd/page.ts';
@@ -81,6 +82,7 @@ export function repositoryTree(
   flavourOf: ReadonlyMap<string, string>,
   { advance }: Task,
   log: (line: string) => void,
+  doubts: Doubts,
 ): RepositoryTree {
   const { cache, source } = query;
   const { programs, interrupted: signal } = platform;
@@ -88,7 +90,8 @@ export function repositoryTree(
   // With a connection for each that waits, none of them turns to a later mirror because the first is busy.
   const pool = new MirrorPool(roots, dependencies(platform), { connections: AT_ONCE, log });
   const limit = pLimit(PRIMARIES_AT_ONCE);
-  const reading: RepositoryContext = { pool, cache, signal, programs, limit, onBytes: advance };
+  const onDoubt = doubts.add;
+  const reading = { pool, cache, signal, programs, limit, onBytes: advance, onDoubt };
   const folders = folderTree(reading, source);
   let reads = 0;
   return {
@@ -105,6 +108,29 @@ export function repositoryTree(
       return { folder, unames, headerOnly: isFlat, ...result };
     },
   };
+}
+
+/** Named in the warning; more are counted. */
+const MOST_NAMED = 5;
+
+/** Files that one mirror says it does not have, while others gave no answer. */
+export class Doubts {
+  readonly #folders = new Set<string>();
+  readonly #mirrors = new Set<string>();
+
+  readonly add = (path: string, withoutAnswer: readonly Mirror[]): void => {
+    this.#folders.add(path.replace(/repodata\/repomd\.xml$/, '').replace(/\/$/, ''));
+    for (const { base } of withoutAnswer) this.#mirrors.add(base);
+  };
+
+  /** One sentence for all of them; undefined without any. */
+  get warning(): string | undefined {
+    if (this.#folders.size === 0) return undefined;
+    const folders = [...this.#folders].sort();
+    const more = folders.length > MOST_NAMED ? ` and ${folders.length - MOST_NAMED} more` : '';
+    const named = folders.slice(0, MOST_NAMED).map(printable).join(', ');
+    return `No mirror that answers has ${named}${more}, and ${[...this.#mirrors].join(', ')} did not answer: kernels may be missing.`;
+  }
 }
 
 function folderTree(reading: RepositoryContext, source: Source): FolderTree {
