@@ -1,82 +1,35 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { parseRecord } from '../../src/archive/parse-record.ts';
 import { build } from '../../src/commands/build.ts';
 import type { Values } from '../../src/commands/command.ts';
 import { readOptions } from '../../src/commands/values.ts';
 import { systemClock } from '../../src/platform/clock.ts';
+import { builtInSource } from '../../src/sources/choose.ts';
 import { temporaryFolder } from '../btf/made.ts';
 import { run } from '../rpm/programs.ts';
-import { buildKernelRpm, type KernelRpm } from '../tree/kernel-rpm.ts';
+import { DISTRIBUTION_SHAPES } from '../tree/distributions.ts';
+import { buildKernelRpm } from '../tree/kernel-rpm.ts';
 import { fastPlatform } from '../tree/platform.ts';
 import { serveTree } from '../tree/server.ts';
 
 const folder = temporaryFolder();
+const sources = join(import.meta.dirname, '..', '..', 'sources');
 
-interface Shape {
-  readonly at: string;
-  readonly rpm: KernelRpm;
-  readonly uname: string;
-  /** The archive's folder. */
-  readonly archived: string;
-  /** Whether the folder has no repodata. */
-  readonly isFlat?: boolean;
-}
-
-const modules = (uname: string) => `/usr/lib/debug/lib/modules/${uname}/vmlinux`;
-const SHAPES: Readonly<Record<string, Shape>> = {
-  ol: {
-    at: 'ol8/debuginfo',
-    rpm: {
-      name: 'kernel-uek-debuginfo',
-      version: '5.4.17',
-      release: '2136.el8uek',
-      vmlinux: modules('5.4.17-2136.el8uek.x86_64'),
-    },
-    uname: '5.4.17-2136.el8uek.x86_64',
-    archived: 'ol/8/x86_64',
-    isFlat: true,
-  },
-  'opensuse-leap': {
-    at: 'debug/update/leap/15.5/oss',
-    rpm: {
-      name: 'kernel-default-debuginfo',
-      version: '5.14.21',
-      release: '150500.55.31.1',
-      vmlinux: '/usr/lib/debug/usr/lib/modules/5.14.21-150500.55.31-default/vmlinux.debug',
-    },
-    uname: '5.14.21-150500.55.31-default',
-    archived: 'opensuse-leap/15.5/x86_64',
-  },
-  eur: {
-    at: 'openeuler-22.03_LTS_SP1-x86_64',
-    rpm: {
-      name: 'kernel-debuginfo',
-      version: '5.10.0',
-      release: '1.eur.oe2203sp1',
-      vmlinux: modules('5.10.0-1.eur.oe2203sp1.x86_64'),
-    },
-    uname: '5.10.0-1.eur.oe2203sp1.x86_64',
-    archived: 'openEuler/22.03/x86_64',
-  },
-  fedora: {
-    at: 'releases/44/Everything/x86_64/debug/tree',
-    rpm: {
-      name: 'kernel-debuginfo',
-      version: '6.17.4',
-      release: '200.fc44',
-      vmlinux: modules('6.17.4-200.fc44.x86_64'),
-    },
-    uname: '6.17.4-200.fc44.x86_64',
-    archived: 'fedora/44/x86_64',
-  },
+/** A kernel of Fedora's, as two repositories list it. */
+const FEDORA = {
+  name: 'kernel-debuginfo',
+  version: '6.17.4',
+  release: '200.fc44',
+  vmlinux: '/usr/lib/debug/lib/modules/6.17.4-200.fc44.x86_64/vmlinux',
 };
 
 async function buildAll(
   distribution: string,
   mirror: string,
   output: string,
-  sources: string[] = [],
+  files: string[] = [],
 ) {
   const given = {
     distribution: [distribution],
@@ -87,32 +40,40 @@ async function buildAll(
     xz: ['system'],
     minimumTypes: ['1'],
     signature: ['off'],
-    ...(sources.length > 0 ? { sources } : {}),
+    ...(files.length > 0 ? { sources: files } : {}),
   };
   const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
   return build.run(fastPlatform({ clock: systemClock }), options, []);
 }
 
-test.each(Object.keys(SHAPES))(
+test.each(Object.entries(DISTRIBUTION_SHAPES))(
   'a kernel in a tree of the shape of %s is built, with the right path and record',
-  async (key) => {
-    const shape = SHAPES[key] as Shape;
-    const mirror = join(folder, key);
-    const file = buildKernelRpm(join(folder, 'rpms'), shape.rpm);
-    mkdirSync(join(mirror, shape.at), { recursive: true });
-    copyFileSync(file, join(mirror, shape.at, basename(file)));
-    if (!shape.isFlat) run('createrepo_c', ['--quiet', '--no-database', join(mirror, shape.at)]);
+  async (key, shape) => {
+    const [name = '', version = '', release = '', arch = ''] = shape.rpm.split(' ');
+    const uname = basename(shape.tarball);
+    const { repositories, status: isConfirmed } = builtInSource(key);
+    const isFlat = repositories.some(({ packages }) => packages === 'listing');
+    const vmlinux = shape.vmlinux.slice(1);
+    const file = buildKernelRpm(join(folder, key), { name, version, release, arch, vmlinux });
+    const mirror = join(folder, `${key}-mirror`);
+    const place = join(mirror, shape.at);
+    mkdirSync(place, { recursive: true });
+    copyFileSync(file, join(place, basename(file)));
+    if (!isFlat) run('createrepo_c', ['--quiet', '--no-database', place]);
     await using server = await serveTree(mirror);
     const output = join(folder, `${key}-btf`);
-    const { status, text } = await buildAll(key, server.url, output);
+    const own = isConfirmed === 'confirmed' ? [] : [join(sources, `${key}.yaml`)];
+    const { status, text } = await buildAll(key, server.url, output, own);
     expect(text).toContain('1 built');
     expect(status).toBe(0);
-    expect(existsSync(join(output, shape.archived, `${shape.uname}.btf.tar.xz`))).toBe(true);
-    const record = JSON.parse(readFileSync(join(output, 'records', `${shape.uname}.json`), 'utf8'));
-    expect(record).toMatchObject({
-      uname: shape.uname,
+    expect(existsSync(join(output, `${shape.tarball}.btf.tar.xz`))).toBe(true);
+    const written = readFileSync(join(output, 'records', `${uname}.json`), 'utf8');
+    // What publish would read.
+    expect(parseRecord(written, `records/${uname}.json`)).toMatchObject({
+      uname,
+      arch,
       nvra: basename(file, '.rpm'),
-      verified: { repodata: shape.isFlat !== true, header: true, file: true },
+      verified: { repodata: !isFlat, header: true, file: true },
       package: { url: `${server.url}${shape.at}/${basename(file)}` },
     });
   },
@@ -120,11 +81,11 @@ test.each(Object.keys(SHAPES))(
 );
 
 test('a package that two repositories list with other bytes is built from the one that is intact', async () => {
-  const { rpm, uname } = SHAPES.fedora as Shape;
+  const uname = '6.17.4-200.fc44.x86_64';
   const mirror = join(folder, 'twice');
   const places = ['releases/44/Everything/x86_64/debug/tree', 'updates/44/Everything/x86_64/debug'];
   const files = places.map((place, index) => {
-    const file = buildKernelRpm(join(folder, `twice-${index}`), rpm);
+    const file = buildKernelRpm(join(folder, `twice-${index}`), FEDORA);
     const target = join(mirror, place, basename(file));
     mkdirSync(join(mirror, place), { recursive: true });
     copyFileSync(file, target);

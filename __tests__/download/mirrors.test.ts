@@ -1,3 +1,5 @@
+import * as v from 'valibot';
+import * as shape from '../../src/archive/shapes.ts';
 import { asBase, Mirror, MirrorPool } from '../../src/download/mirrors.ts';
 import { RequestError } from '../../src/download/response.ts';
 import { ports, StillClock } from './conditions.ts';
@@ -55,6 +57,16 @@ describe('a path', () => {
     expect(mirror.url('a/b+c~1^2.rpm')).toBe('https://a.example/t/a/b%2Bc~1^2.rpm');
     expect(new Mirror('https://a.example/c++').url('x')).toBe('https://a.example/c++/x');
     expect(mirror.url('a b')).toBe('https://a.example/t/a%20b');
+  });
+
+  test('and a base get encoded what means something to Markdown, so that a record can hold the URL', () => {
+    const odd = new Mirror("https://[::1]:8/a(1)[2]'3'");
+    const url = odd.url('b(4)/c*d|e.rpm');
+    expect(url).toBe('https://[::1]:8/a%281%29%5B2%5D%273%27/b%284%29/c%2Ad%7Ce.rpm');
+    expect(v.is(shape.url, url)).toBe(true);
+    expect(new URL(url).pathname).toBe(
+      new URL(new Mirror(odd.base).url('b(4)/c*d|e.rpm')).pathname,
+    );
   });
 
   test.each([

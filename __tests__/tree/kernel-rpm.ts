@@ -8,6 +8,8 @@ export interface KernelRpm {
   readonly name: string;
   readonly version: string;
   readonly release: string;
+  /** Default: `x86_64`. */
+  readonly arch?: string;
   /** Path of vmlinux in the package, from `/` on. */
   readonly vmlinux: string;
 }
@@ -24,7 +26,7 @@ function packInPlace(path: string): void {
 
 /** Builds a package by the real rpmbuild, with a small object with DWARF as vmlinux; gives the path of the .rpm. */
 export function buildKernelRpm(folder: string, rpm: KernelRpm): string {
-  const { name, version, release, vmlinux } = rpm;
+  const { name, version, release, arch = 'x86_64', vmlinux } = rpm;
   const work = join(folder, `${name}-${version}-${release}`);
   const tree = join(work, 'tree');
   mkdirSync(dirname(join(tree, vmlinux)), { recursive: true });
@@ -51,9 +53,9 @@ ${vmlinux}
   );
   const output = join(work, 'rpms');
   run('rpmbuild', [
-    ...['-bb', '--quiet', '--target', 'x86_64', '--define', `_topdir ${join(work, 'top')}`],
+    ...['-bb', '--quiet', '--target', arch, '--define', `_topdir ${join(work, 'top')}`],
     ...['--define', `_rpmdir ${output}`, '--define', '_binary_payload w2.xzdio', spec],
   ]);
-  const [file = ''] = readdirSync(join(output, 'x86_64'));
-  return join(output, 'x86_64', file);
+  const [file = ''] = readdirSync(join(output, arch));
+  return join(output, arch, file);
 }

@@ -82,7 +82,8 @@ export function parseRecord(text: string, file: string): BuildRecord {
 
 /**
  * What in the package does not belong to the kernel. Its name is `<name>-<version>-<release>.<arch>`,
- * and `uname -r` holds version and release in this order, however the distribution joins them.
+ * and `uname -r` holds version and release in this order, however the distribution joins them. SUSE leaves
+ * the last number of the release out, which counts rebuilds: `150500.55.31.1` is of `5.14.21-150500.55.31-default`.
  */
 function packageMismatch({ uname, nvra, arch, package: { url } }: BuildRecord): string | undefined {
   const [, version = '', release = '', built = ''] =
@@ -90,8 +91,9 @@ function packageMismatch({ uname, nvra, arch, package: { url } }: BuildRecord): 
   const rest = uname.startsWith(version)
     ? uname.slice(version.length).replace(/^[-._+~^]+/, '')
     : '';
-  const isOfKernel =
-    version !== '' && rest.startsWith(release) && !/^[0-9A-Za-z]/.test(rest.slice(release.length));
+  const withoutRebuilds = `${release.replace(/\.\d+$/, '')}-`;
+  const isRelease = rest.startsWith(release) && !/^[0-9A-Za-z]/.test(rest.slice(release.length));
+  const isOfKernel = version !== '' && (isRelease || rest.startsWith(withoutRebuilds));
   if (!isOfKernel) return `its package ${printable(nvra)} is not the one of ${uname}`;
   if (built !== arch) return `its package ${printable(nvra)} is not of ${arch}`;
   const file = decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '');

@@ -71,19 +71,25 @@ export class Mirror {
   }
 
   /**
-   * The URL of a file below the base. `+` becomes `%2B`: to some object stores a bare `+` is a space.
+   * The URL of a file below the base. `+` becomes `%2B`: to some object stores a bare `+` is a space. What means
+   * something to Markdown is encoded too, because the URL gets into records and pull requests.
    * Throws `bad-repository` for a path that leads anywhere else.
    */
   url(path: string): string {
     const url = URL.canParse(path, this.base) ? new URL(path, this.base) : undefined;
-    if (!url?.href.startsWith(this.base) || url.search !== '' || url.hash !== '') {
+    if (
+      !url ||
+      !encodeSigns(url.href).startsWith(this.base) ||
+      url.search !== '' ||
+      url.hash !== ''
+    ) {
       throw new Failure(
         'bad-repository',
         `The repository names a file outside of itself: '${path.slice(0, 200)}'.`,
         'Use another mirror, and tell the operator of this one.',
       );
     }
-    return this.base + url.href.slice(this.base.length).replaceAll('+', '%2B');
+    return this.base + encodeSigns(url.href).slice(this.base.length).replaceAll('+', '%2B');
   }
 }
 
@@ -294,5 +300,15 @@ export function asBase(text: string): string {
       'A mirror is an http or https URL, such as https://repo.openeuler.org/.',
     );
   }
-  return url.href.endsWith('/') ? url.href : `${url.href}/`;
+  const href = encodeSigns(url.href);
+  return href.endsWith('/') ? href : `${href}/`;
+}
+
+/** Encodes the signs that URL leaves bare in a path and that a record does not accept. The host of IPv6 has brackets. */
+function encodeSigns(href: string): string {
+  const [, host = '', path = href] = /^(https?:\/\/[^/]*)(.*)$/.exec(href) ?? [];
+  return (
+    host +
+    path.replace(/[()[\]'*|\\]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+  );
 }

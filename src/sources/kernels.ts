@@ -5,6 +5,7 @@ import {
   asUname,
   asVersionId,
   type DistributionId,
+  printable,
   type Release,
   type Uname,
   type VersionId,
@@ -321,6 +322,14 @@ function toKernel(
   if (shape === undefined) return new Failure('internal', `There is no flavour ${flavour}.`);
   const { version, release, arch, epoch } = item;
   const nvra = `${item.name}-${versionText(item)}`;
+  const file = item.location.split('/').at(-1);
+  if (file !== `${nvra}.rpm`) {
+    // A record names the package by the file at its URL.
+    return new Failure(
+      'bad-repository',
+      `${nvra} is skipped: its file is called ${printable(file ?? '')}.`,
+    );
+  }
   const foundUname = unames.get(item.location) ?? unameByName(source, flavour, item);
   if (foundUname instanceof Failure) return foundUname;
   if (foundUname === undefined) {

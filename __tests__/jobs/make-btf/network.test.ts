@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -98,13 +98,14 @@ describe('a package that is listed twice with different bytes', () => {
   const [kernel] = kernels as readonly [KernelPackage];
   const { size, checksum, keyPaths } = kernel;
   const second = packagesOf(folder).slice(folder.length + 1);
-  writeFileSync(join(packagesOf(folder), 'again.rpm'), good);
+  mkdirSync(join(packagesOf(folder), 'again'));
+  writeFileSync(join(packagesOf(folder), 'again', rpmOf(1)), good);
 
-  test('is built from the second where the first is not what its checksum says', async () => {
+  test('is built from the second where the first is not what its checksum says, and skipped after', async () => {
     const server = await serveFolder(folder);
     const alternative = {
       ...{ size, checksum, keyPaths },
-      locations: [`${second}/again.rpm`] as const,
+      locations: [`${second}/again/${rpmOf(1)}`] as const,
     };
     const run = {
       output: setting.fresh('output'),
@@ -117,6 +118,8 @@ describe('a package that is listed twice with different bytes', () => {
       const listed = [{ ...kernel, alternatives: [alternative] }];
       const [both] = await build(platform, listed, run);
       expect(both).toMatchObject({ state: 'built' });
+      const [again] = await build(platform, listed, run);
+      expect(again).toMatchObject({ state: 'skipped', record: both?.record });
     } finally {
       await server.close();
     }
