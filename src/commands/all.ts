@@ -3,7 +3,9 @@ import { check } from './check.ts';
 import type { Command } from './command.ts';
 import { compare } from './compare.ts';
 import { demo } from './demo.ts';
+import { diff } from './diff.ts';
 import { fetch } from './fetch.ts';
+import { history } from './history.ts';
 import { install } from './install.ts';
 import { list } from './list.ts';
 import { plan } from './plan.ts';
@@ -29,6 +31,8 @@ export const COMMANDS: readonly Command[] = [
   install,
   tailor,
   check,
+  diff,
+  history,
   site,
   sources,
   completionCommand(() => COMMANDS),

@@ -13,6 +13,7 @@ export const compare = defineCommand({
   description:
     'Each file is a tarball of the archive (*.tar.xz), raw BTF, an ELF file with a .BTF section, or a boot image. ' +
     'A definition is known by its kind and name; what it refers to is compared by name. ' +
+    "'btfhub diff' compares two kernels of the archive, as C. " +
     'Exits with 0 when all definitions are equal, with 1 when any differs.',
   operands: { shape: '<path...>', description: 'the two files' },
   options: {},

@@ -1,7 +1,13 @@
 import { openReader } from '../jobs/fetch/open.ts';
 import { copyPages } from '../jobs/site/pages.ts';
 import { readPreviousSite } from '../jobs/site/previous.ts';
-import { gatherSite, makeDatabase, type SiteContent, writeSite } from '../jobs/site/site.ts';
+import {
+  EVERY_KERNEL,
+  gatherSite,
+  makeDatabase,
+  type SiteContent,
+  writeSite,
+} from '../jobs/site/site.ts';
 import { openProgress } from '../report/open.ts';
 import { bytes, counted } from '../report/units.ts';
 import { archiveOption } from './archive-options.ts';
@@ -44,7 +50,10 @@ export const site = defineCommand({
     }
     const reader = await openReader(platform, options.archive);
     try {
-      const content = await gatherSite(platform, progress, reader, previous);
+      const content = await gatherSite(platform, progress, reader, {
+        selection: EVERY_KERNEL,
+        previous,
+      });
       const isUrl = /^https?:\/\//i.test(options.archive);
       const addresses = {
         archive: options.archiveUrl ?? (isUrl ? reader.name : ''),

@@ -15,13 +15,17 @@ export interface CollectedDefinition {
  * can have several, as static functions and structs of single files do; the same one can come twice.
  *
  * @param btf must have passed `checkBtf`
+ * @param isWanted which names to collect; all without it
  */
-export function* collectDefinitions(btf: Btf): Generator<CollectedDefinition> {
+export function* collectDefinitions(
+  btf: Btf,
+  isWanted: (name: string) => boolean = () => true,
+): Generator<CollectedDefinition> {
   const notation = new Notation(btf);
   const sections = sectionsOf(btf);
   for (let id = btf.firstId; id <= btf.lastId; id++) {
     const kind = KIND_OF[btf.kindOf(id)];
-    if (kind === undefined) continue;
+    if (kind === undefined || !isWanted(btf.nameOf(id))) continue;
     const type = btf.type(id);
     if (type.name === '') continue;
     const body = notation.definition(type, sections.get(id) ?? '');

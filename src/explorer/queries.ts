@@ -279,6 +279,37 @@ export function kernelsOfRuns(
   return kernels.filter(({ position }) => position !== undefined && isInRuns(runs, position));
 }
 
+/** Kernels of one series that follow each other. */
+export interface SeriesRange {
+  readonly first: ExplorerKernel;
+  readonly last: ExplorerKernel;
+  readonly count: number;
+}
+
+/** The kernels of some runs as ranges, each within one series. `kernels` are in the order of their positions. */
+export function rangesOfRuns(
+  kernels: readonly ExplorerKernel[],
+  runs: readonly Run[],
+): readonly SeriesRange[] {
+  const ranges: SeriesRange[] = [];
+  let open: SeriesRange | undefined;
+  for (const kernel of kernels) {
+    if (kernel.position === undefined) continue;
+    if (!isInRuns(runs, kernel.position)) {
+      open = undefined;
+      continue;
+    }
+    if (open === undefined || open.first.series !== kernel.series) {
+      open = { first: kernel, last: kernel, count: 1 };
+      ranges.push(open);
+    } else {
+      open = { first: open.first, last: kernel, count: open.count + 1 };
+      ranges[ranges.length - 1] = open;
+    }
+  }
+  return ranges;
+}
+
 export function isInRuns(runs: readonly Run[], position: number): boolean {
   return runs.some(([first, last]) => first <= position && position <= last);
 }

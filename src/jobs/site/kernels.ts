@@ -2,6 +2,7 @@ import type { CatalogEntry } from '../../archive/catalog.ts';
 import type { KernelName } from '../../archive/layout.ts';
 import type { SqlValue } from '../../explorer/port.ts';
 import type { Failure } from '../../failure.ts';
+import { rpmvercmp } from '../../sources/version.ts';
 import type { ListedKernel } from '../fetch/list.ts';
 import { compareUnames } from '../fetch/nearest.ts';
 
@@ -11,6 +12,8 @@ import { compareUnames } from '../fetch/nearest.ts';
  */
 export function compareKernels(one: KernelName, two: KernelName): number {
   return (
+    compareWords(one.distribution, two.distribution) ||
+    rpmvercmp(one.versionId, two.versionId) ||
     compareWords(seriesOf(one), seriesOf(two)) ||
     compareUnames(one.uname, two.uname) ||
     compareWords(one.uname, two.uname)
@@ -18,7 +21,7 @@ export function compareKernels(one: KernelName, two: KernelName): number {
 }
 
 /** What kernels of one series have in common. */
-export function seriesOf({ distribution, versionId, arch, uname }: KernelName): string {
+function seriesOf({ distribution, versionId, arch, uname }: KernelName): string {
   return [distribution, versionId, arch, flavourOf(uname)].join('/');
 }
 

@@ -14,6 +14,7 @@ import { counted } from '../../report/units.ts';
 import { sha256 } from '../../sha256.ts';
 import { unpackOf } from '../fetch/fetch.ts';
 import { type ListedKernel, listKernels } from '../fetch/list.ts';
+import type { Selection } from '../fetch/select.ts';
 import { compareKernels, kernelRows, numberSeries, type SiteKernel } from './kernels.ts';
 import {
   DATABASE_FILE,
@@ -40,22 +41,31 @@ export interface SiteContent {
   readonly generatedAt: string | undefined;
 }
 
-const ALL = { kernels: ['all'], arches: ['all'], releases: ['all'] } as const;
+/** All kernels of an archive. */
+export const EVERY_KERNEL: Selection = { kernels: [], arches: [], releases: [] };
+
+/** What is gathered. */
+export interface GatherRequest {
+  readonly selection: Selection;
+  /** A site whose definitions are not read again; its store is used, and changed. */
+  readonly previous?: PreviousSite | undefined;
+  /** Which names are gathered; all without it. */
+  readonly isWanted?: (name: string) => boolean;
+}
 
 /**
- * Gathers the definitions of all kernels of an archive. What the site before has of the same tarball is not
- * read again: the result is the same as without it. A tarball that cannot be read is in the result.
+ * Gathers the definitions of kernels of an archive. What the site before has of the same tarball is not read
+ * again: the result is the same as without it. A tarball that cannot be read is in the result.
  *
- * @param previous its store is used, and changed
- * @throws Failure `not-found` for an archive without kernels
+ * @throws Failure `not-found` when nothing is selected
  */
 export async function gatherSite(
   platform: SitePlatform,
   progress: Progress,
   reader: ArchiveReader,
-  previous: PreviousSite | undefined,
+  { selection, previous, isWanted }: GatherRequest,
 ): Promise<SiteContent> {
-  const { kernels } = await listKernels(reader, ALL);
+  const { kernels } = await listKernels(reader, selection);
   const archived = kernels.filter(({ state }) => state === 'archived').toSorted(compareKernels);
   const positions = new Map(archived.map((kernel, position) => [entryPath(kernel), position]));
   const identities = await identify(reader, archived);
@@ -69,7 +79,7 @@ export async function gatherSite(
   store.move(moves);
 
   const toRead = archived.filter((kernel) => !kept.has(entryPath(kernel)));
-  const task = progress.begin(counted(toRead.length, 'new kernel'));
+  const task = progress.begin(counted(toRead.length, 'kernel'));
   task.stage('read');
   const unread = new Map<string, Failure>(
     toRead.map((kernel) => [entryPath(kernel), gone(kernel, reader.name)]),
@@ -82,7 +92,7 @@ export async function gatherSite(
     try {
       const btf = await unpackOf(platform, kernel, tarball, reader.name);
       checkBtf(btf, { kind: 'any' });
-      for (const one of collectDefinitions(new Btf(btf))) store.add(position, one);
+      for (const one of collectDefinitions(new Btf(btf), isWanted)) store.add(position, one);
       unread.delete(path);
       task.advance(btf.length);
     } catch (error) {
