@@ -15,11 +15,12 @@ interface Step {
 
 /**
  * Jobs that may do more than read, and why: attestations are signed for the job's identity, a probe
- * opens an issue, scanners upload what they found, a release is written.
+ * opens an issue, a benchmark comments, scanners upload what they found, a release is written.
  */
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
   'update-archive.yml attest': ['attestations', 'id-token'],
   'probe.yml report': ['issues'],
+  'ci.yml benchmark-comment': ['pull-requests'],
   'release.yml release': ['attestations', 'contents', 'id-token'],
   'codeql.yml analyze': ['security-events'],
   'zizmor.yml audit': ['security-events'],
@@ -33,6 +34,7 @@ const HOLDERS = new Set([
   'update-archive.yml publish-modules',
   'update-archive.yml archive',
   'probe.yml report',
+  'ci.yml benchmark-comment',
   'release.yml release',
 ]);
 

@@ -15,8 +15,9 @@ const SHELL = fileURLToPath(new URL('shell-pipeline.sh', import.meta.url));
 /**
  * btfhub itself. Its temporary folder is the one that it chooses.
  * @param {Tools} tools
+ * @param {string} [bundle] another btfhub than the one of this folder
  */
-export function ours(tools, mirror, kernels, folder) {
+export function ours(tools, mirror, kernels, folder, bundle = BUNDLE) {
   const { release, arch } = kernels[0];
   const args = [
     'build',
@@ -31,7 +32,7 @@ export function ours(tools, mirror, kernels, folder) {
   ];
   for (const { uname } of kernels) args.push('--kernel', uname);
   args.push(...tools.choice, '--cache', 'none', '--output', `${folder}/output`);
-  return { program: process.execPath, args: [BUNDLE, ...args] };
+  return { program: process.execPath, args: [bundle, ...args] };
 }
 
 /** The usual shell pipeline, one kernel after the other. */

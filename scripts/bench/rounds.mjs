@@ -60,6 +60,27 @@ export async function playStreams({ tools, mirror, plain, kernels, work }, round
   return results;
 }
 
+/**
+ * Two bundles on the same kernels with the same tools, in turn.
+ * @param {{base: string, head: string}} bundles
+ * @returns {Promise<Record<'base'|'head', object[]>>}
+ */
+export async function playBundles({ choice, mirror, kernels, work }, bundles, rounds) {
+  const results = { base: [], head: [] };
+  const once = (name) => {
+    const make = (folder) => ours({ choice }, mirror, kernels, folder, bundles[name]);
+    return runOnce(name, make, join(work, 'run'));
+  };
+  // Brings the tools of each, and its files into memory: not counted.
+  for (const name of ['base', 'head']) await once(name);
+  for (let round = 0; round < rounds; round++) {
+    // The first of a pair is a little slower.
+    const names = round % 2 === 0 ? ['base', 'head'] : ['head', 'base'];
+    for (const name of names) results[name].push(await once(name));
+  }
+  return results;
+}
+
 /** The flags that btfhub gives to this pahole, out of a record of its own. */
 function flagsOf(tools, mirror, kernel, work) {
   const folder = join(work, 'flags');
