@@ -121,6 +121,19 @@ describe('the catalog', () => {
     }
   });
 
+  test('with one bad entry gives the others to readers, with a warning, and is refused where it is written again', () => {
+    const both = JSON.parse(serialiseCatalog(catalogOf(built(A), built(B))));
+    const [bad = ''] = Object.keys(both.kernels).filter((path) => path.includes(A));
+    both.kernels[bad].btf.sha256 = 'x';
+    both.kernels['../etc/passwd'] = both.kernels[bad];
+    const lines: string[] = [];
+    const read = parseCatalog(JSON.stringify(both), 'here', (line) => void lines.push(line));
+    expect([...read.values()].map(({ uname }) => uname)).toEqual([B]);
+    expect(lines).toEqual([expect.stringContaining(`${bad}: btf.sha256`)]);
+    expect(lines[0]).toContain('../etc/passwd: ');
+    expect(() => parseCatalog(JSON.stringify(both), 'here')).toThrow(bad);
+  });
+
   test('counts the failures of a package, each once, and afresh for a changed package', () => {
     const first = failed(B, { finishedAt: '2026-11-01T00:00:00.000Z' });
     const second = failed(B, { finishedAt: '2026-11-02T00:00:00.000Z', reason: 'network' });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import {
   entryPath,
   failedEntry,
@@ -53,6 +54,25 @@ test('all kernels are listed once, in the order of their paths, with a catalog a
     ]),
   });
   expect(full.text).toMatch(new RegExp(`${FAILED} .* failed: no-vmlinux\n`));
+});
+
+test('one bad entry of the catalog costs that entry, with a warning', async () => {
+  const spoilt = join(folder, 'spoilt');
+  const catalog = JSON.parse(catalogOf(tarballs));
+  const path = entryPath(kernelOf(OTHER));
+  catalog.kernels[path].package.url = 'javascript:alert(1)';
+  writeFiles(spoilt, { ...archiveFiles(tarballs), 'catalog.json': JSON.stringify(catalog) });
+  let said = '';
+  const stderr = new Writable({
+    write: (chunk, _encoding, done) => {
+      said += chunk;
+      done();
+    },
+  });
+  const { status, document } = await run(fastPlatform({ stderr }), list, { archive: spoilt });
+  expect(status).toBe(0);
+  expect(listed(document)).toEqual([ARM, FIRST, SECOND, OTHER]);
+  expect(said).toContain(`entries that cannot be used: ${path}: package.url`);
 });
 
 test('globs, the architecture and the release select', async () => {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { describe, Failure } from '../failure.ts';
 import type { Oid } from '../git/repository.ts';
-import { asBranch, type Uname } from '../names.ts';
+import { asBranch, printable, type Uname } from '../names.ts';
 import type { DwarfTools } from '../toolchain/dwarf-tools.ts';
 import { type ArchiveFolder, tarballPath } from './layout.ts';
 import type {
@@ -119,15 +119,21 @@ function entryShape(entry: unknown) {
 
 const document = v.strictObject({
   schema: v.literal(CATALOG_SCHEMA),
-  kernels: v.record(v.string(), v.lazy(entryShape)),
+  kernels: v.record(v.string(), v.unknown()),
 });
+const anyEntry = v.lazy(entryShape);
+
+/** Named one by one when they are left out; the rest is counted. */
+const MOST_NAMED = 5;
 
 /**
  * Reads `catalog.json`.
  * @param from what to call it in messages: the archive it came from
+ * @param warn for readers: a bad entry is left out and named, and the others count. Without it, as where the catalog
+ *   is written again, one bad entry makes the whole file unusable, so that none is lost
  * @throws Failure `bad-archive` that names the kernel and the field
  */
-export function parseCatalog(text: string, from: string): Catalog {
+export function parseCatalog(text: string, from: string, warn?: (line: string) => void): Catalog {
   const fail = (why: string, advice: string) =>
     new Failure('bad-archive', `${CATALOG_FILE} of ${from} cannot be used: ${why}.`, advice);
   const mend = `Mend the file on the branch '${CATALOG_BRANCH}', or delete that branch: it is made anew.`;
@@ -143,10 +149,29 @@ export function parseCatalog(text: string, from: string): Catalog {
   }
   const result = v.safeParse(document, json, { abortEarly: true });
   if (!result.success) throw fail(shape.complaint(result.issues), mend);
-  const kernels = Object.entries<CatalogEntry>(result.output.kernels);
-  const stray = kernels.find(([path, entry]) => path !== entryPath(entry));
-  if (stray) throw fail(`${stray[0]} should be ${entryPath(stray[1])}`, mend);
-  return new Map(kernels);
+  const kernels = new Map<string, CatalogEntry>();
+  const bad: string[] = [];
+  for (const [path, data] of Object.entries(result.output.kernels)) {
+    const entry = parseEntry(path, data);
+    if (typeof entry !== 'string') kernels.set(path, entry);
+    else if (warn === undefined) throw fail(entry, mend);
+    else bad.push(entry);
+  }
+  if (bad.length > 0) {
+    const more = bad.length > MOST_NAMED ? `; and ${bad.length - MOST_NAMED} more` : '';
+    const named = bad.slice(0, MOST_NAMED).join('; ');
+    warn?.(`${CATALOG_FILE} of ${from} has entries that cannot be used: ${named}${more}. ${mend}`);
+  }
+  return kernels;
+}
+
+/** An entry of the catalog; or what is wrong with it. */
+function parseEntry(path: string, data: unknown): CatalogEntry | string {
+  const result = v.safeParse(anyEntry, data, { abortEarly: true });
+  const where = printable(path);
+  if (!result.success) return `${where}: ${shape.complaint(result.issues)}`;
+  const entry: CatalogEntry = result.output;
+  return path === entryPath(entry) ? entry : `${where} should be ${entryPath(entry)}`;
 }
 
 /** Where the tarball of this kernel is in the archive, and what the catalog knows it by. */

@@ -46,6 +46,9 @@ export interface ArchiveReader {
   close(): Promise<void>;
 }
 
+/** Hears of what is wrong in a catalog; the rest of it is used. */
+type Warn = (line: string) => void;
+
 /** How the files of one archive are had. */
 interface ArchiveFiles {
   readonly name: string;
@@ -62,36 +65,40 @@ interface ArchiveFiles {
 export function archiveReader(
   archive: Archive,
   content: ArchiveContent = 'kernels',
+  warn?: Warn,
 ): ArchiveReader {
   const branch = content === 'kernels' ? undefined : MODULES_BRANCH;
   const regularFiles = async () => {
     const entries = [...(await archive.listPaths(branch))];
     return entries.filter(([, { mode }]) => mode.startsWith('100')).map(([path]) => path);
   };
-  return readerOf({
-    name: archive.name,
-    list: async () => kernelsAt(await regularFiles()),
-    read: async function* (kernels) {
-      const present = new Set(await regularFiles());
-      const wanted = new Map<string, KernelName>();
-      for (const kernel of kernels) {
-        const path = archivePaths(kernel, kernel.uname).find((one) => present.has(one));
-        if (path !== undefined) wanted.set(path, kernel);
-      }
-      for await (const { path, bytes } of archive.readFiles(branch, [...wanted.keys()])) {
-        const kernel = wanted.get(path);
-        if (kernel !== undefined) yield { kernel, tarball: bytes };
-      }
+  return readerOf(
+    {
+      name: archive.name,
+      list: async () => kernelsAt(await regularFiles()),
+      read: async function* (kernels) {
+        const present = new Set(await regularFiles());
+        const wanted = new Map<string, KernelName>();
+        for (const kernel of kernels) {
+          const path = archivePaths(kernel, kernel.uname).find((one) => present.has(one));
+          if (path !== undefined) wanted.set(path, kernel);
+        }
+        for await (const { path, bytes } of archive.readFiles(branch, [...wanted.keys()])) {
+          const kernel = wanted.get(path);
+          if (kernel !== undefined) yield { kernel, tarball: bytes };
+        }
+      },
+      catalogFile: () => archive.readFile(CATALOG_BRANCH, catalogFileOf(content)),
+      identify: async (kernel) => {
+        const listing = await archive.listPaths(branch);
+        const path = archivePaths(kernel, kernel.uname).find((one) => listing.has(one));
+        const oid = path === undefined ? undefined : listing.get(path)?.oid;
+        return oid === undefined ? undefined : `git-${oid}`;
+      },
+      close: () => archive.close(),
     },
-    catalogFile: () => archive.readFile(CATALOG_BRANCH, catalogFileOf(content)),
-    identify: async (kernel) => {
-      const listing = await archive.listPaths(branch);
-      const path = archivePaths(kernel, kernel.uname).find((one) => listing.has(one));
-      const oid = path === undefined ? undefined : listing.get(path)?.oid;
-      return oid === undefined ? undefined : `git-${oid}`;
-    },
-    close: () => archive.close(),
-  });
+    warn,
+  );
 }
 
 /** Requests at the same time; the door to HTTP has limits of its own. */
@@ -106,6 +113,7 @@ const REQUESTS = 4;
 export function httpReader(
   name: string,
   get: (path: string) => Promise<Buffer | undefined>,
+  warn?: Warn,
 ): ArchiveReader {
   const tarballOf = async (kernel: KernelName) => {
     for (const path of archivePaths(kernel, kernel.uname)) {
@@ -114,38 +122,41 @@ export function httpReader(
     }
     return undefined;
   };
-  return readerOf({
-    name,
-    list: async (catalog) => {
-      if (catalog === undefined) {
-        throw new Failure(
-          'not-found',
-          `What ${name} has cannot be listed: it has no ${CATALOG_FILE}.`,
-          'Give the git URL of the archive, or a folder with it.',
-        );
-      }
-      const present = [...catalog.values()].filter(({ state }) => state === 'archived');
-      return kernelsAt(present.map(entryPath));
+  return readerOf(
+    {
+      name,
+      list: async (catalog) => {
+        if (catalog === undefined) {
+          throw new Failure(
+            'not-found',
+            `What ${name} has cannot be listed: it has no ${CATALOG_FILE}.`,
+            'Give the git URL of the archive, or a folder with it.',
+          );
+        }
+        const present = [...catalog.values()].filter(({ state }) => state === 'archived');
+        return kernelsAt(present.map(entryPath));
+      },
+      read: async function* (kernels) {
+        const some = { concurrency: REQUESTS };
+        for await (const one of pMapIterable(kernels, tarballOf, some)) if (one) yield one;
+      },
+      catalogFile: () => get(CATALOG_FILE),
+      identify: async (kernel, catalog) => {
+        const entry = catalog?.get(entryPath(kernel));
+        return entry?.state === 'archived' ? `sha256-${entry.tarball.sha256}` : undefined;
+      },
+      close: async () => {},
     },
-    read: async function* (kernels) {
-      const some = { concurrency: REQUESTS };
-      for await (const one of pMapIterable(kernels, tarballOf, some)) if (one) yield one;
-    },
-    catalogFile: () => get(CATALOG_FILE),
-    identify: async (kernel, catalog) => {
-      const entry = catalog?.get(entryPath(kernel));
-      return entry?.state === 'archived' ? `sha256-${entry.tarball.sha256}` : undefined;
-    },
-    close: async () => {},
-  });
+    warn,
+  );
 }
 
-function readerOf(files: ArchiveFiles): ArchiveReader {
+function readerOf(files: ArchiveFiles, warn: Warn | undefined): ArchiveReader {
   let known: Promise<Catalog | undefined> | undefined;
   const catalog = () => {
     known ??= files
       .catalogFile()
-      .then((bytes) => bytes && parseCatalog(bytes.toString('utf8'), files.name));
+      .then((bytes) => bytes && parseCatalog(bytes.toString('utf8'), files.name, warn));
     return known;
   };
   return {

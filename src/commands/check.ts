@@ -66,6 +66,7 @@ export const check = defineCommand({
       platform,
       options.archive,
       options.modules ? 'modules' : 'kernels',
+      progress.warn,
     );
     const reader = cache === undefined ? archive : cachedReader(archive, cache);
     try {

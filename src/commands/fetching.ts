@@ -91,6 +91,7 @@ export async function fetchFor(
     platform,
     options.archive,
     options.modules ? 'modules' : 'kernels',
+    progress.warn,
   );
   try {
     return await fetchBtf(platform, progress, reader, { machine, expectation });

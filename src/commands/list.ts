@@ -1,5 +1,6 @@
 import { type ArchiveListing, type ListedKernel, listKernels } from '../jobs/fetch/list.ts';
 import { openReader } from '../jobs/fetch/open.ts';
+import { openProgress } from '../report/open.ts';
 import { type Column, textTable } from '../report/table.ts';
 import { bytes, counted } from '../report/units.ts';
 import { archiveOption, archiveSelection, toSelection } from './archive-options.ts';
@@ -21,7 +22,8 @@ export const list = defineCommand({
     "btfhub list --release 22.03-LTS-SP1 --arch aarch64 --kernel '5.10.0-136.*' --json",
   ],
   run: async (platform, options): Promise<Outcome> => {
-    const reader = await openReader(platform, options.archive);
+    const { warn } = openProgress(platform);
+    const reader = await openReader(platform, options.archive, 'kernels', warn);
     try {
       const listing = await listKernels(reader, toSelection(options));
       const isCovered = listing.missing.length === 0;

@@ -48,7 +48,7 @@ export const site = defineCommand({
     if (options.previous !== undefined && previous === undefined) {
       progress.note(`${options.previous} has no site: all kernels are read.`);
     }
-    const reader = await openReader(platform, options.archive);
+    const reader = await openReader(platform, options.archive, 'kernels', progress.warn);
     try {
       const content = await gatherSite(platform, progress, reader, {
         selection: EVERY_KERNEL,

@@ -51,11 +51,13 @@ export const tailor = defineCommand({
   ],
   run: async (platform, options): Promise<Outcome> => {
     const { object, layout, output } = options;
+    const progress = openProgress(platform);
     const cache = options.cache === 'none' ? undefined : options.cache;
     const archive = await openReader(
       platform,
       options.archive,
       options.modules ? 'modules' : 'kernels',
+      progress.warn,
     );
     const reader = cache === undefined ? archive : cachedReader(archive, cache);
     try {
@@ -63,7 +65,7 @@ export const tailor = defineCommand({
         const key = await cacheKey(reader, await selectKernels(reader, toSelection(options)));
         return { status: 0, document: { key }, text: `${key}\n`, outputs: { 'cache-key': key } };
       }
-      const made = await runTailor(platform, openProgress(platform), reader, {
+      const made = await runTailor(platform, progress, reader, {
         objects: object,
         layout,
         output,

@@ -18,6 +18,7 @@ const MOST_BYTES = 32 * 1024 * 1024;
  * Opens an archive for reading: a git URL, a folder with a git repository or with the files, or the HTTP root
  * of the files. For an http(s) URL that does not end in `.git`, one request finds out which it is.
  *
+ * @param warn hears of entries of the catalog that cannot be used; without it they make the catalog unusable
  * @param content `modules` for the files that hold modules too, which only a git archive has beside the others
  * @throws Failure `usage`, `not-found`, `network`
  */
@@ -25,15 +26,20 @@ export async function openReader(
   platform: ReaderPlatform,
   where: string,
   content: ArchiveContent = 'kernels',
+  warn?: (line: string) => void,
 ): Promise<ArchiveReader> {
   if (/^https?:\/\//i.test(where) && !(await speaksGit(platform, where))) {
     if (content === 'modules') throw noBranches(addressText(where), 'the HTTP root of files');
-    return httpReader(addressText(where), rawFiles(platform, where));
+    return httpReader(addressText(where), rawFiles(platform, where), warn);
   }
-  if (content === 'kernels') return archiveReader(await openArchive(platform, where));
+  if (content === 'kernels') {
+    return archiveReader(await openArchive(platform, where), content, warn);
+  }
   if (parseLocation(where).kind === 'folder') throw noBranches(where, 'a folder without git');
   const archive = await openArchive(platform, where);
-  if ((await archive.head(MODULES_BRANCH)) !== undefined) return archiveReader(archive, content);
+  if ((await archive.head(MODULES_BRANCH)) !== undefined) {
+    return archiveReader(archive, content, warn);
+  }
   await archive.close();
   throw new Failure(
     'not-found',

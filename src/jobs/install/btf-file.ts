@@ -95,7 +95,7 @@ interface Sums {
 async function claimsOfCatalog(file: string, sums: Sums): Promise<KernelClaim[]> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return [];
-  const catalog = tryParse(() => parseCatalog(text, file)) ?? EMPTY_CATALOG;
+  const catalog = tryParse(() => parseCatalog(text, file, () => {})) ?? EMPTY_CATALOG;
   const unames = [...catalog.values()].flatMap((entry) =>
     entry.state !== 'failed' && hasSum(entry, sums) ? [entry.uname] : [],
   );

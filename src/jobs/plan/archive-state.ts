@@ -51,11 +51,11 @@ export async function readArchiveState(
   task.stage('listing');
   try {
     await expectBase(archive, query.base);
-    const kernels = await readState(archive, query.base, query.branch, 'kernels');
+    const kernels = await readState(archive, query.base, query.branch, 'kernels', progress.warn);
     const { archived, pending, failed } = kernels;
     if (!query.allowEmpty) expectContent(archive, [...archived, ...pending], failed);
     const modules = query.modules
-      ? await readState(archive, MODULES_BRANCH, MODULES_NEXT_BRANCH, 'modules')
+      ? await readState(archive, MODULES_BRANCH, MODULES_NEXT_BRANCH, 'modules', progress.warn)
       : undefined;
     const withModules =
       modules === undefined
@@ -79,11 +79,12 @@ async function readState(
   base: Branch | undefined,
   branch: Branch,
   content: ArchiveContent,
+  warn: (line: string) => void,
 ): Promise<ArchiveState> {
   const archived = new Set((await archive.listPaths(base)).keys());
   const next = await archive.listPaths(branch);
   const pending = new Set([...next.keys()].filter((path) => !archived.has(path)));
-  return { archived, pending, failed: await readFailures(archive, content) };
+  return { archived, pending, failed: await readFailures(archive, content, warn) };
 }
 
 /** A misspelt base branch looks like an empty archive, and everything would be built again. */
@@ -114,9 +115,10 @@ function expectContent(
 async function readFailures(
   archive: Archive,
   content: ArchiveContent,
+  warn: (line: string) => void,
 ): Promise<ReadonlyMap<string, PastFailure>> {
   const bytes = await archive.readFile(CATALOG_BRANCH, catalogFileOf(content));
-  const catalog = bytes ? parseCatalog(bytes.toString('utf8'), archive.name) : EMPTY_CATALOG;
+  const catalog = bytes ? parseCatalog(bytes.toString('utf8'), archive.name, warn) : EMPTY_CATALOG;
   const failed = new Map<string, PastFailure>();
   for (const [path, entry] of catalog) if (entry.state === 'failed') failed.set(path, entry);
   return failed;
