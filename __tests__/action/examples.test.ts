@@ -1,9 +1,8 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commit, git, tree } from '../git/repositories.ts';
+import { git, tree } from '../git/repositories.ts';
 import { root } from './files.ts';
 import { type Machine, runAtomGit, runGiteeGo, runJenkins } from './pipelines.ts';
-import { runWorkflow } from './runner/workflow.ts';
 import { demoSettings, openSite, type Site, spoilPackage, TOKEN } from './site.ts';
 
 /** Milliseconds: each pipeline clones the tool, builds and publishes with real programs. */
@@ -124,39 +123,6 @@ test(
       "btfhub: limit (BTFHUB_LIMIT): 'few' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).\n",
     );
     expect(site.forge.pulls).toEqual([]);
-  },
-  A_NIGHT,
-);
-
-test.each([
-  ['', 'publish-modules: skipped', ['next']],
-  ['xfs', 'Publish modules: success', ['next', 'modules-next']],
-])(
-  "Gitea: plan, a build job for each architecture, publish; with the modules '%s' as well",
-  async (modules, last, branches) => {
-    commit(site.archive, 'modules', { 'README.md': '#' });
-    const path = join(site.folder, 'gitea.yml');
-    const text = example('gitea/update-archive.yml').replace('[x86_64, aarch64]', '[x86_64]');
-    writeFileSync(path, text.replace(/TOOL: .*/, `TOOL: ${machine.env.TOOL}`));
-    const { TOOL: _, BTFHUB_ARCHIVE: archive = '', ...settings } = machine.env;
-    const run = await runWorkflow(path, {
-      ...{ project: root, services: site.services, home: machine.home, event: 'schedule' },
-      ...{ secrets: machine.secrets, vars: { BTFHUB_ARCHIVE: archive, BTFHUB_MODULES: modules } },
-      machine: { ...settings, GITEA_ACTIONS: 'true' },
-    });
-    expect(run.jobs.map(({ name, result }) => `${name}: ${result}`)).toEqual([
-      'Plan: success',
-      'Build x86_64: success',
-      'Publish: success',
-      last,
-    ]);
-    for (const branch of branches) {
-      const message = git(site.archive, ['log', '-1', '--format=%B', branch]);
-      expect(message).toContain('https://github.com/openEuler/archive/actions/runs/1');
-      const tarballs = Object.keys(tree(site.archive, branch)).filter((one) => one.endsWith('.xz'));
-      expect(tarballs).toHaveLength(4);
-    }
-    expect(site.forge.pulls.map(({ head }) => head.ref)).toEqual(branches);
   },
   A_NIGHT,
 );

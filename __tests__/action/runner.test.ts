@@ -24,12 +24,12 @@ async function run(
   }
   const services = new HostServices(folder, join(folder, 'host'));
   return runWorkflow(join(folder, '.github/workflows', workflow), {
-    ...{ project: folder, services, home: join(folder, 'run'), event: 'workflow_dispatch' },
+    ...{ project: folder, services, home: join(folder, 'run'), event: 'push' },
     ...trigger,
   });
 }
 
-const main = (jobs: string, on = 'workflow_dispatch:') => ({
+const main = (jobs: string, on = 'push:') => ({
   '.github/workflows/main.yml': `on:\n  ${on}\npermissions: { contents: read }\njobs:\n${jobs}`,
 });
 
@@ -211,18 +211,6 @@ test('a called workflow gets inputs and secrets, and starts only with what it as
   await expect(
     run({ ...called('{ contents: read }'), ...caller('with: { word: hello }') }, secrets),
   ).rejects.toThrow(/TOKEN/);
-});
-
-test('the form of a dispatch refuses what its inputs do not allow', async () => {
-  const form = `workflow_dispatch:
-    inputs:
-      kind: { type: choice, options: [a, b], default: a }
-      dry: { type: boolean }`;
-  const files = main('  a: { runs-on: ubuntu-24.04, steps: [{ run: echo }] }\n', form);
-  await expect(run(files, { inputs: { kind: 'c' } })).rejects.toThrow('not in the list of allowed');
-  await expect(run(files, { inputs: { dry: 'maybe' } })).rejects.toThrow('not a boolean');
-  await expect(run(files, { inputs: { other: '' } })).rejects.toThrow('not defined: other');
-  expect((await run(files, { inputs: { kind: 'b', dry: 'true' } })).result).toBe('success');
 });
 
 test("GitHub's own parser has the first word on a workflow", async () => {

@@ -52,7 +52,7 @@ afterAll(async () => {
 });
 
 withRunner(
-  'examples/gitea as it is: plan, two build jobs, publish, one pull request; the next run has nothing to build',
+  'examples/gitea as it is: plan, two build jobs, publish, one pull request; the next run has nothing to build; with modules a second one',
   async () => {
     const ci = await createRepository(owner, { protect: false });
     const api = `/repos/${owner.name}/${ci.name}/actions`;
@@ -84,9 +84,17 @@ withRunner(
     expect(second.jobs).toMatchObject({ Plan: 'success', Publish: 'skipped' });
     expect(await archive.open()).toHaveLength(1);
 
+    // Files with modules have branches and a pull request of their own.
+    await archive.branch('modules', 'master');
+    await owner.call('POST', `${api}/variables/BTFHUB_MODULES`, { value: 'xfs' });
+    const third = await runner.dispatch(ci.name, 'update-archive.yml');
+    expect(third.conclusion).toBe('success');
+    expect(third.jobs).toMatchObject({ Publish: 'skipped', 'Publish modules': 'success' });
+    expect((await archive.open()).map(({ head }) => head.ref)).toEqual(['next', 'modules-next']);
+
     // The logs are there to be searched: the pull request's address is in one.
     expect(first.log).toContain((await archive.open())[0]?.html_url ?? '-');
-    expect(first.log + second.log + runner.printed).not.toContain(token);
+    expect(first.log + second.log + third.log + runner.printed).not.toContain(token);
   },
 );
 

@@ -192,37 +192,44 @@ async function keepPahole(): Promise<() => void> {
   };
 }
 
-test('the build action of another repository: pahole goes into the cache, and the next run takes it from there', async () => {
+test('the build action of another repository: pahole goes into the cache also when a kernel fails, and the next run takes it from there', async () => {
   const forget = await keepPahole();
-  const workflow = stringify({
-    on: 'workflow_dispatch',
-    jobs: {
-      build: {
-        'runs-on': 'ubuntu-24.04',
-        steps: [
-          {
-            uses: 'openeuler/btfhub-action@v0',
-            with: {
-              mirror: mirror.url,
-              kernel: X86,
-              signature: 'off',
-              xz: 'system',
-              'minimum-types': '100',
+  const workflow = (minimum: string, pahole = '1.31') =>
+    stringify({
+      on: 'workflow_dispatch',
+      jobs: {
+        build: {
+          'runs-on': 'ubuntu-24.04',
+          steps: [
+            {
+              uses: 'openeuler/btfhub-action@v0',
+              with: {
+                mirror: mirror.url,
+                kernel: X86,
+                signature: 'off',
+                pahole,
+                xz: 'system',
+                'minimum-types': minimum,
+              },
             },
-          },
-        ],
+          ],
+        },
       },
-    },
-  });
-  const first = await act.run(workflow);
-  expect(first.errors).toEqual([]);
+    });
+  // The demonstration's kernel has fewer types than a kernel must have.
+  const first = await act.run(workflow('10000'));
+  expect(first.status).not.toBe(0);
+  expect(first.log).toContain('bad-btf');
   expect(first.log).toMatch(/Cache saved with key: btfhub-tools-\S*pahole-1\.31-/);
   forget();
-  const second = await act.run(workflow);
+  const second = await act.run(workflow('100'));
   expect(second.errors).toEqual([]);
   expect(second.log).toMatch(/Cache restored from key: btfhub-tools-\S*pahole-1\.31-/);
   expect(second.log).toMatch(/pahole +1\.31 +cached/);
   expect(second.log).not.toContain('Cache saved with key: btfhub-tools-');
+  const system = await act.run(workflow('100', 'system'));
+  expect(system.errors).toEqual([]);
+  expect(system.log).not.toMatch(/Cache (saved|restored)[^\n]*btfhub-tools-/);
 });
 
 test('the actions tailor and check of another repository read the archive of this Gitea', async () => {

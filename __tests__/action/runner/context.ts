@@ -8,11 +8,8 @@ export interface Trigger {
   readonly services: HostServices;
   /** A folder for this run's workspaces. */
   readonly home: string;
-  readonly event: 'schedule' | 'workflow_dispatch' | 'push' | 'pull_request' | 'workflow_call';
-  /** What a person typed into the form: all text, as it comes from there. */
-  readonly inputs?: Readonly<Record<string, string>>;
+  readonly event: 'schedule' | 'push' | 'pull_request';
   readonly secrets?: Readonly<Record<string, string>>;
-  readonly vars?: Readonly<Record<string, string>>;
   /** Counts the runs of the workflow; 1 where nobody says. */
   readonly number?: number;
   /** Variables of the machine besides PATH and HOME. */
@@ -54,7 +51,7 @@ export function contextsOf({ trigger, inputs, secrets, granted }: Workflow): Tab
     },
     inputs,
     secrets: { ...secrets, GITHUB_TOKEN: 'ghs_not_for_any_archive' },
-    vars: { ...trigger.vars },
+    vars: {},
   };
 }
 

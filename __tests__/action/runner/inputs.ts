@@ -5,27 +5,6 @@ import { asText, type Plain, resolve, resolveTexts, type Table } from './express
 
 const LITERALS = { contexts: {}, status: 'success' as const };
 
-/** The form's values as `inputs` has them: typed, defaults filled in; refused where GitHub refuses. */
-export function checkDispatchInputs(
-  document: MappingToken,
-  given: Readonly<Record<string, string>>,
-): Table {
-  const declared = child(child(child(document, 'on'), 'workflow_dispatch'), 'inputs');
-  refuseUnknown(declared, Object.keys(given), 'input');
-  return fill(declared, (name, type, options) => {
-    const text = given[name];
-    if (text === undefined) return undefined;
-    if (options && !options.includes(text)) {
-      throw new Error(
-        `Provided value '${text}' for input '${name}' not in the list of allowed values`,
-      );
-    }
-    if (type !== 'boolean') return type === 'number' ? Number(text) : text;
-    if (text !== 'true' && text !== 'false') throw new Error(`Input '${name}' is not a boolean`);
-    return text === 'true';
-  });
-}
-
 /** What a caller passes, held against what the called workflow declares. */
 export function checkCallInputs(
   document: MappingToken,

@@ -3,17 +3,10 @@ import { join } from 'node:path';
 import { isMapping, isSequence, isString } from '@actions/workflow-parser';
 import type { MappingToken } from '@actions/workflow-parser/templates/tokens/mapping-token';
 import type { TemplateToken } from '@actions/workflow-parser/templates/tokens/template-token';
-import {
-  contextsOf,
-  machineOf,
-  permissionsOf,
-  SHA,
-  type Trigger,
-  type Workflow,
-} from './context.ts';
+import { contextsOf, machineOf, permissionsOf, type Trigger, type Workflow } from './context.ts';
 import { child, readWorkflow } from './document.ts';
 import { asText, holds, resolve, resolveTexts, type Table } from './expressions.ts';
-import { checkCallInputs, checkDispatchInputs, checkPermissions } from './inputs.ts';
+import { checkCallInputs, checkPermissions } from './inputs.ts';
 import { expandMatrix } from './matrix.ts';
 import { type Frame, type JobState, runSteps } from './steps.ts';
 
@@ -43,16 +36,20 @@ export interface Run {
 /** Runs a workflow from its event to its end; throws what GitHub would refuse to start. */
 export async function runWorkflow(path: string, trigger: Trigger): Promise<Run> {
   const document = await readWorkflow(path);
-  const inputs =
-    trigger.event === 'workflow_dispatch'
-      ? checkDispatchInputs(document, trigger.inputs ?? {})
-      : {};
   const secrets = { ...trigger.secrets };
-  return run({ document, trigger, inputs, secrets, granted: undefined, prefix: '', groups: [] });
+  return run({
+    document,
+    trigger,
+    inputs: {},
+    secrets,
+    granted: undefined,
+    prefix: '',
+    groups: [],
+  });
 }
 
 async function run(workflow: Workflow): Promise<Run> {
-  const { document, trigger } = workflow;
+  const { document } = workflow;
   const scope = { contexts: contextsOf(workflow), status: 'success' as const };
   const concurrency = document.find('concurrency');
   const group = concurrency && (isMapping(concurrency) ? concurrency.find('group') : concurrency);
@@ -80,7 +77,7 @@ async function run(workflow: Workflow): Promise<Run> {
     result: worst([...finished.values()]),
     jobs: runs,
     concurrency: workflow.groups,
-    outputs: trigger.event === 'workflow_dispatch' && !call ? {} : Object.fromEntries(outputs),
+    outputs: Object.fromEntries(outputs),
   };
 }
 
@@ -116,7 +113,8 @@ async function runJob(
     const contexts: Table = {
       ...base,
       matrix: combination,
-      strategy: { 'job-index': index, 'job-total': matrix.length, 'fail-fast': failFast },
+      // act and Gitea's runner know no job-index, so no file may depend on it.
+      strategy: { 'fail-fast': failFast },
     };
     const leg = { workflow, id, fullId, job, contexts, number: index };
     runs.push(...(job.find('uses') ? await runCalled(leg) : [await runLeg(leg)]));
@@ -152,10 +150,8 @@ async function runLeg({ workflow, id, fullId, job, contexts, number }: Leg): Pro
     ...contexts,
     github,
     runner,
-    job: {
-      ...{ workflow_repository: 'openEuler/btfhub', workflow_sha: SHA },
-      workflow_ref: `openEuler/btfhub/.github/workflows/update-archive.yml@${SHA}`,
-    },
+    // act and Gitea's runner know nothing of the workflow's repository here, so no file may depend on it.
+    job: {},
   };
   const scope = { contexts: full, status: 'success' as const };
   const env = {
