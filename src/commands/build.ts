@@ -32,7 +32,6 @@ export const buildOptions = {
   crossCheck: flag(
     'also take the BTF out of the boot image, and put the comparison with it into the record',
   ),
-  replaceMethod: flag('build again what an earlier run made by the other method'),
   jobs: number(
     '<number>',
     'number of kernels to process at the same time; by default the number of cores',
@@ -58,9 +57,10 @@ export const buildOptions = {
 
 type BuildOptions = Values<typeof buildOptions> & {
   readonly modules: readonly string[] | undefined;
+  readonly replaceMethod: boolean;
 };
 
-/** The options of `buildOptions`, and the globs of modules, as `runBuild` takes them. */
+/** The options of `buildOptions`, and those of the plan that the build needs too, as `runBuild` takes them. */
 export function toBuildRequest(options: BuildOptions, output: string) {
   const { profile, jobs, connections, temp, signature, crossCheck, replaceMethod } = options;
   const names = options.modules;

@@ -47,6 +47,9 @@ export const planOptions = {
   ),
   skipEmbedded: flag('leave out kernels that carry embedded BTF, as far as the source file says'),
   retryFailed: flag('retry every kernel that failed before, for any reason and at any time'),
+  replaceMethod: flag(
+    'build again what the archive, or an earlier run, has by the other method than --method names',
+  ),
   modules: parsed(
     list(
       '<module>',
@@ -96,6 +99,7 @@ export async function toPlan(
     limit,
     skipEmbedded,
     retryFailed,
+    replaceMethod,
     modules: moduleNames,
   } = options;
   const modules = moduleNames !== undefined;
@@ -117,6 +121,7 @@ export async function toPlan(
     limits: limit,
     skipEmbedded,
     retryFailed,
+    replaceMethod,
     tools: await expectedDwarfTools(platform, wished),
     modules,
   };

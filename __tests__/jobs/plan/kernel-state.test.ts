@@ -8,6 +8,7 @@ import {
   NO_ARCHIVE,
 } from '../../../src/jobs/plan/kernel-state.ts';
 import { asArch } from '../../../src/names.ts';
+import type { BootPackage, KernelPackage } from '../../../src/sources/kernels.ts';
 import { OPENEULER } from '../../../src/sources/openeuler.ts';
 import type { DwarfTools } from '../../../src/toolchain/dwarf-tools.ts';
 import { kernelOf } from './kernel.ts';
@@ -21,13 +22,25 @@ const failure = (reason: Reason, ...attempts: string[]) => ({
   ...{ reason, attempts, package: { size: kernel.size, sha256: kernel.checksum.value } },
 });
 
-function stateOf(found: Partial<ArchiveState>, rules = {}, modules?: Partial<ArchiveState>) {
+function stateOf(
+  found: Partial<ArchiveState>,
+  rules = {},
+  modules?: Partial<ArchiveState>,
+  one: KernelPackage = kernel,
+) {
   const all = {
     kernels: { ...NO_ARCHIVE, ...found },
     modules: modules && { ...NO_ARCHIVE, ...modules },
   };
-  const base = { source: OPENEULER, skipEmbedded: false, retryFailed: false, tools, now };
-  return kernelState(kernel, { ...base, archive: all, ...rules });
+  const base = {
+    source: OPENEULER,
+    skipEmbedded: false,
+    retryFailed: false,
+    replaceMethod: false,
+    tools,
+    now,
+  };
+  return kernelState(one, { ...base, archive: all, ...rules });
 }
 
 test('what is in the archive or under review is not wanted, even if it failed before', () => {
@@ -52,6 +65,39 @@ test.each(['archived', 'pending'] as const)(
   },
 );
 
+/** The same kernel in its package with the boot image. */
+function bootPackageOf(number: number): BootPackage {
+  const { vmlinuxPath: _path, bootPackage: _boot, ...rest } = kernelOf(number);
+  const nvra = rest.nvra.replace('-debuginfo', '');
+  return { ...rest, nvra, method: 'embedded', imagePath: `./boot/vmlinuz-${rest.uname}` };
+}
+
+describe.each(['archived', 'pending'] as const)('what is %s', (state) => {
+  const boot = bootPackageOf(60);
+  const madeOf = ({ method, nvra }: KernelPackage) => ({
+    [state]: new Set([path]),
+    built: new Map([[path, { method, nvra }]]),
+  });
+
+  test('is not built again by the other method, unless that is asked for', () => {
+    expect(stateOf(madeOf(kernel), {}, undefined, boot)).toBe(state);
+    expect(stateOf(madeOf(boot))).toBe(state);
+    expect(stateOf(madeOf(kernel), { replaceMethod: true }, undefined, boot)).toBe('wanted');
+    expect(stateOf(madeOf(boot), { replaceMethod: true })).toBe('wanted');
+  });
+
+  test('is not built again by the same method, nor where the catalog does not know the method', () => {
+    expect(stateOf(madeOf(kernel), { replaceMethod: true })).toBe(state);
+    expect(stateOf(madeOf(boot), { replaceMethod: true }, undefined, boot)).toBe(state);
+    expect(stateOf({ [state]: new Set([path]) }, { replaceMethod: true })).toBe(state);
+  });
+
+  test('stays where the boot image gave it and the package with vmlinux is tried before it again', () => {
+    const both = { ...kernel, bootPackage: boot };
+    expect(stateOf(madeOf(boot), { replaceMethod: true }, undefined, both)).toBe(state);
+  });
+});
+
 test('a kernel that the archive does not have is wanted, whatever there is with modules', () => {
   expect(stateOf({}, {}, { archived: new Set([path]) })).toBe('wanted');
 });
@@ -64,6 +110,7 @@ test('a kernel with BTF of its own is left out only when that is asked for', () 
     source: OPENEULER,
     archive: { kernels: NO_ARCHIVE, modules: undefined },
     retryFailed: false,
+    replaceMethod: false,
     tools,
     now,
   };

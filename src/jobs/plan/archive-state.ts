@@ -14,7 +14,7 @@ import { parseLocation } from '../../git/location.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { ArchiveState, ArchiveStates, PastFailure } from './kernel-state.ts';
+import type { ArchiveState, ArchiveStates, PastBuild, PastFailure } from './kernel-state.ts';
 
 export interface ArchiveQuery {
   /** Git URL or folder. */
@@ -84,7 +84,8 @@ async function readState(
   const archived = new Set((await archive.listPaths(base)).keys());
   const next = await archive.listPaths(branch);
   const pending = new Set([...next.keys()].filter((path) => !archived.has(path)));
-  return { archived, pending, failed: await readFailures(archive, content, warn) };
+  const { built, failed } = await readCatalog(archive, content, warn);
+  return { archived, pending, built, failed };
 }
 
 /** A misspelt base branch looks like an empty archive, and everything would be built again. */
@@ -112,14 +113,20 @@ function expectContent(
   );
 }
 
-async function readFailures(
+type Known = Pick<ArchiveState, 'built' | 'failed'>;
+
+async function readCatalog(
   archive: Archive,
   content: ArchiveContent,
   warn: (line: string) => void,
-): Promise<ReadonlyMap<string, PastFailure>> {
+): Promise<Known> {
   const bytes = await archive.readFile(CATALOG_BRANCH, catalogFileOf(content));
   const catalog = bytes ? parseCatalog(bytes.toString('utf8'), archive.name, warn) : EMPTY_CATALOG;
+  const built = new Map<string, PastBuild>();
   const failed = new Map<string, PastFailure>();
-  for (const [path, entry] of catalog) if (entry.state === 'failed') failed.set(path, entry);
-  return failed;
+  for (const [path, entry] of catalog) {
+    if (entry.state === 'failed') failed.set(path, entry);
+    else built.set(path, { method: entry.method, nvra: entry.nvra });
+  }
+  return { built, failed };
 }

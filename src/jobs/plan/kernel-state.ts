@@ -1,6 +1,6 @@
 import { tarballPath } from '../../archive/layout.ts';
 import type { Reason } from '../../failure.ts';
-import { carriesBtf, type KernelPackage } from '../../sources/kernels.ts';
+import { carriesBtf, type KernelPackage, type Method } from '../../sources/kernels.ts';
 import type { Source } from '../../sources/source.ts';
 import type { DwarfTools } from '../../toolchain/dwarf-tools.ts';
 
@@ -14,10 +14,18 @@ export interface PastFailure {
   readonly tools?: DwarfTools;
 }
 
+/** How a file of the archive was made, and of which package, as the catalog says. */
+export interface PastBuild {
+  readonly method: Method;
+  readonly nvra: string;
+}
+
 /** What the archive has before a run. Keys are the paths of tarballs in the archive. */
 export interface ArchiveState {
   readonly archived: ReadonlySet<string>;
   readonly pending: ReadonlySet<string>;
+  /** Of the files that the catalog knows. */
+  readonly built: ReadonlyMap<string, PastBuild>;
   readonly failed: ReadonlyMap<string, PastFailure>;
 }
 
@@ -30,6 +38,7 @@ export interface ArchiveStates {
 export const NO_ARCHIVE: ArchiveState = {
   archived: new Set(),
   pending: new Set(),
+  built: new Map(),
   failed: new Map(),
 };
 
@@ -55,6 +64,8 @@ export interface StateRules {
   readonly skipEmbedded: boolean;
   /** Retry every kernel that failed before, for any reason and at any time. */
   readonly retryFailed: boolean;
+  /** Build again what the archive has by the other method. */
+  readonly replaceMethod: boolean;
   /** What a build on this machine would read DWARF with; undefined where that is not known. */
   readonly tools: DwarfTools | undefined;
   readonly now: Date;
@@ -79,12 +90,22 @@ function stateOfFile(
 ): Exclude<KernelState, 'without-modules'> {
   const { source, skipEmbedded, retryFailed, tools, now } = rules;
   const path = tarballPath(kernel, kernel.uname);
-  if (archive.archived.has(path)) return 'archived';
-  if (archive.pending.has(path)) return 'pending';
+  const isReplaced = rules.replaceMethod && isOfOtherMethod(kernel, archive.built.get(path));
+  if (archive.archived.has(path)) return isReplaced ? 'wanted' : 'archived';
+  if (archive.pending.has(path)) return isReplaced ? 'wanted' : 'pending';
   if (skipEmbedded && carriesBtf(source, kernel)) return 'embedded';
   const failure = archive.failed.get(path);
   const notDue = failure !== undefined && !retryFailed && !mayRetry(kernel, failure, tools, now);
   return notDue ? 'failed' : 'wanted';
+}
+
+/**
+ * Whether a file was made by another method than this kernel's package is read by. Not of a file that the catalog does
+ * not know, and not where the boot image already gave what this package, which may hold no vmlinux, did not.
+ */
+function isOfOtherMethod(kernel: KernelPackage, built: PastBuild | undefined): boolean {
+  if (built === undefined || built.method === kernel.method) return false;
+  return kernel.method === 'embedded' || kernel.bootPackage?.nvra !== built.nvra;
 }
 
 /** Reasons that only a different package changes: no retry while the package is the same. */

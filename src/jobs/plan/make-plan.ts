@@ -30,6 +30,7 @@ export interface PlanRequest {
   readonly limits: Limits;
   readonly skipEmbedded: boolean;
   readonly retryFailed: boolean;
+  readonly replaceMethod: boolean;
   /** What a build on this machine would read DWARF with; undefined where that is not known. */
   readonly tools: DwarfTools | undefined;
   /** Whether files with modules are asked for. */
@@ -42,12 +43,21 @@ export async function makePlan(
   request: PlanRequest,
   progress: Progress,
 ): Promise<Plan> {
-  const { query, archive, since, limits, skipEmbedded, retryFailed, tools, modules } = request;
+  const { query, archive, since, limits, skipEmbedded, retryFailed, replaceMethod } = request;
+  const { tools, modules } = request;
   const nothing = { kernels: NO_ARCHIVE, modules: undefined };
   const state = archive ? await readArchiveState(platform, archive, progress) : nothing;
   const discovery = await findKernels(platform, query, progress);
   const now = platform.clock.date();
-  const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, tools, now };
+  const rules = {
+    source: query.source,
+    archive: state,
+    skipEmbedded,
+    retryFailed,
+    replaceMethod,
+    tools,
+    now,
+  };
   const earliest = since === undefined ? 0 : since.getTime() / 1000;
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
   const states = new Map(
