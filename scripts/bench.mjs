@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BUNDLE } from './bench/contenders.mjs';
-import { openRepository, run } from './bench/kernels.mjs';
-import { section, streamSection } from './bench/report.mjs';
-import { playRounds, playStreams } from './bench/rounds.mjs';
+import { openReleases, openRepository, run } from './bench/kernels.mjs';
+import { methodSection, section, streamSection } from './bench/report.mjs';
+import { playMethods, playRounds, playStreams } from './bench/rounds.mjs';
 import { bytes, machine, writeBetween } from './bench/table.mjs';
 
 const HELP = `Usage: npm run bench -- [options]
@@ -19,10 +19,12 @@ writes the tables to docs/benchmark.md. The first time takes long: it downloads 
 
   --rounds <number>       how often each contender runs (default 3)
   --kernel <name>...      kernels for one at a time (default 6.1-amd64 5.10-amd64)
-  --modules <which>       modules beside vmlinux in those: none, two, all (default all)
+  --modules <which>       modules beside vmlinux in those: none, two, some, all (default all)
   --four-modules <which>  the same for four kernels in one go (default all)
+  --boot-kernel <name>    the kernel that is made by both methods (default 6.1-full-amd64)
+  --releases <number>     in so many releases, each of which is built (default 20)
   --only <part>           one: one kernel at a time; four: four in one go; streams: a package in
-                          ranges against one plain stream
+                          ranges against one plain stream; methods: --method embedded against dwarf
   --no-page               print the tables, leave docs/benchmark.md alone
   --help                  this
 `;
@@ -34,6 +36,8 @@ const { values: options } = parseArgs({
     kernel: { type: 'string', multiple: true, default: ['6.1-amd64', '5.10-amd64'] },
     modules: { type: 'string', default: 'all' },
     'four-modules': { type: 'string', default: 'all' },
+    'boot-kernel': { type: 'string', default: '6.1-full-amd64' },
+    releases: { type: 'string', default: '20' },
     only: { type: 'string' },
     'no-page': { type: 'boolean' },
     help: { type: 'boolean' },
@@ -45,6 +49,8 @@ if (options.help) {
 }
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a number, 1 or more');
+const releases = Number(options.releases);
+if (!(releases >= 1 && releases < 100)) throw new Error('--releases is a number from 1 to 99');
 
 const cores = availableParallelism();
 const work = mkdtempSync(join(tmpdir(), 'btfhub-bench-'));
@@ -114,6 +120,22 @@ const PARTS = {
       return [streamSection(title, results)];
     } finally {
       stop();
+    }
+  },
+  methods: async () => {
+    const ground = await openReleases(options['boot-kernel'], 'some', releases);
+    try {
+      const title =
+        `**The kernel's own BTF out of its boot image, or BTF from DWARF**: ${ground.kernel} (Debian's, in openEuler's ` +
+        `shape: \`kernel\` with ${bytes(ground.boot)}, of which the boot image has ${bytes(ground.image)}; ` +
+        `\`kernel-debuginfo\` with ${bytes(ground.debuginfo)}). The kernels of one run are the same one in ` +
+        `${releases} releases. Tools: ${tools.setup.name}.`;
+      say(title);
+      return [
+        methodSection(title, ground.boot, await playMethods(tools.setup, ground, work, rounds)),
+      ];
+    } finally {
+      ground.stop();
     }
   },
 };

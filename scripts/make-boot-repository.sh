@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a mirror out of one real kernel, with its boot image: the package `kernel` in openEuler's shape and order
-# (System.map, config, symvers, vmlinuz, then all modules as .ko.xz; signed with a key made for it), and beside it
-# `kernel-debuginfo` with its vmlinux. Prints a folder:
+# (System.map, config, symvers, vmlinuz, then all modules as .ko.xz), and beside it `kernel-debuginfo` with its vmlinux;
+# both signed with a key made for them. Prints a folder:
 #   mirror/          to be served: <kernel>/<arch>/{Packages,repodata,RPM-GPG-KEY-test}
 #   source.yaml      describes it, as distribution 'debian': the banner in the boot image has Debian's `uname -r`
 #   uname, vmlinuz, own.btf: that `uname -r`, the boot image, and the section .BTF of Debian's vmlinux
@@ -126,9 +126,9 @@ make_mirror() {
   say "packing $uname (image: $image, debuginfo: $debuginfo)"
   bash "$here/pack-kernel.sh" --root "$work/kernel" --uname "$nvr" --to "$work/rpms" --packages kernel
   rm -rf "$work/kernel"
-  sign "$work"/rpms/*.rpm
   [ "$debuginfo" = none ] ||
     bash "$here/pack-kernel.sh" --root "$work/debuginfo" --uname "$nvr" --to "$work/rpms"
+  sign "$work"/rpms/*.rpm
   rm -rf "$work/debuginfo"
   folder=$work/made/mirror/$kernel/$machine
   mkdir -p "$folder"

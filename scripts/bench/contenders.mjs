@@ -35,6 +35,20 @@ export function ours(tools, mirror, kernels, folder, bundle = BUNDLE) {
   return { program: process.execPath, args: [bundle, ...args] };
 }
 
+/**
+ * btfhub by one method, from the releases of `openReleases`; with `alone` the first release on one core, else all.
+ * @param {Tools} tools
+ */
+export function byMethod(tools, method, { mirror, source, release }, folder, alone) {
+  const args = [
+    ...[BUNDLE, 'build', '--distribution', 'debian', '--sources', source, '--mirror', mirror],
+    ...['--release', alone ? release : 'all', '--method', method, ...tools.choice],
+    ...['--cache', 'none', '--output', `${folder}/output`, '--json'],
+  ];
+  if (!alone) return { program: process.execPath, args };
+  return { program: 'taskset', args: ['--cpu-list', '0', process.execPath, ...args] };
+}
+
 /** The usual shell pipeline, one kernel after the other. */
 export function shell(tools, mirror, kernels, folder, flags) {
   const urls = kernels.map(({ path }) => `${mirror}${path}`);

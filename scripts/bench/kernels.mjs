@@ -1,6 +1,7 @@
 // The real kernels that the benchmark works on: behind a server, and taken apart for the floor.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serve } from './nginx.mjs';
@@ -43,6 +44,48 @@ export async function openRepository(names, modules) {
     .filter((path) => path.endsWith('.rpm'))
     .map((path) => kernelOf(folder, path));
   return { ...(await serve(folder)), kernels };
+}
+
+/**
+ * One real kernel with both of its packages behind a server of its own, in as many releases as are asked for. All have
+ * the same packages, and each is built.
+ * @param {string} name as make-boot-repository.sh knows it
+ * @param {'vmlinux'|'some'} debuginfo what kernel-debuginfo holds
+ * @param {number} releases how many
+ * @returns {Promise<{mirror: string, source: string, release: string, kernel: string, debuginfo: number, boot: number,
+ *   image: number, stop(): void}>} the description of the source, a file; the first release; `uname -r`; and the bytes of
+ *   both packages and of the boot image
+ */
+export async function openReleases(name, debuginfo, releases) {
+  const script = join(SCRIPTS, 'make-boot-repository.sh');
+  const made = run('bash', [script, '--kernel', name, '--debuginfo', debuginfo]).trim();
+  const kernel = readFileSync(join(made, 'uname'), 'utf8').trim();
+  const root = mkdtempSync(join(tmpdir(), 'btfhub-releases-'));
+  const names = Array.from(
+    { length: releases },
+    (_, at) => `30.${String(at + 1).padStart(2, '0')}`,
+  );
+  for (const release of names) symlinkSync(join(made, 'mirror', name), join(root, release));
+  const packages = readdirSync(join(made, 'mirror'), { recursive: true })
+    .filter((path) => path.endsWith('.rpm'))
+    .map((path) => join(made, 'mirror', path));
+  const sizeOf = (some) =>
+    packages.filter(some).reduce((sum, path) => sum + statSync(path).size, 0);
+  const isDebuginfo = (path) => basename(path).startsWith('kernel-debuginfo-');
+  const served = await serve(root);
+  return {
+    mirror: served.mirror,
+    source: join(made, 'source.yaml'),
+    release: names[0],
+    kernel,
+    debuginfo: sizeOf(isDebuginfo),
+    boot: sizeOf((path) => !isDebuginfo(path)),
+    image: statSync(join(made, 'vmlinuz')).size,
+    stop: () => {
+      served.stop();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
 }
 
 function kernelOf(folder, path) {

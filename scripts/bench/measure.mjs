@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const EVERY = 200; // milliseconds between two looks at the CPU seconds
 const MEMORY_EVERY = 5; // looks: files are counted by walking through folders
+const CLOSELY = 40; // milliseconds between two looks at CPU and memory of what is short
 const MEMORY = '/dev/shm';
 const TIMED = fileURLToPath(new URL('timed.sh', import.meta.url));
 const TICKS = 100; // per second in /proc/<pid>/stat: USER_HZ, which is 100 on every architecture
@@ -24,21 +25,25 @@ const TICKS = 100; // per second in /proc/<pid>/stat: USER_HZ, which is 100 on e
 
 /**
  * @param {{program: string, args: string[], folder: string}} command where its files go is `folder`, besides /dev/shm
+ * @param {boolean} [closely] for a command of a few seconds, whose memory is looked at more often
  * @returns {Promise<Measured>}
  */
-export async function measure({ program, args, folder }) {
+export async function measure({ program, args, folder }, closely = false) {
   const stamp = join(folder, 'times');
   const child = spawn('bash', [TIMED, stamp, program, ...args], { stdio: 'ignore' });
   const inMemory = memoryFolders();
   const peaks = { memory: 0, node: 0, disk: 0, tmpfs: 0 };
   const seen = new Map();
   let looks = 0;
-  const timer = setInterval(() => {
-    const processes = tree(child.pid);
-    for (const { pid, name, cpu } of processes) seen.set(pid, { name, cpu });
-    looks += 1;
-    if (looks % MEMORY_EVERY === 0) weigh(processes, folder, inMemory, peaks);
-  }, EVERY);
+  const timer = setInterval(
+    () => {
+      const processes = tree(child.pid);
+      for (const { pid, name, cpu } of processes) seen.set(pid, { name, cpu });
+      looks += 1;
+      if (closely || looks % MEMORY_EVERY === 0) weigh(processes, folder, inMemory, peaks);
+    },
+    closely ? CLOSELY : EVERY,
+  );
   const status = await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);

@@ -62,6 +62,39 @@ export function streamSection(title, { ranges, plain }) {
   return `${title}\n\n${markdown(['', 'wall', 'it / plain', 'CPU', 'Node'], rows)}`;
 }
 
+/**
+ * @param {string} title above the table
+ * @param {number} boot bytes of the kernel package
+ * @param {Awaited<ReturnType<import('./rounds.mjs').playMethods>>} results
+ */
+export function methodSection(title, boot, { one, embedded, dwarf }) {
+  const row = (who, { wall, cpu, read, memory, node }) => [
+    ...[who, seconds(wall), seconds(cpu), bytes(read), bytes(memory), bytes(node)],
+  ];
+  const share = (name) => (embedded[name] / dwarf[name]).toFixed(3);
+  const alone = medians(one);
+  const table = markdown(
+    ['', 'wall', 'CPU', 'read', 'memory', 'Node'],
+    [
+      row('one kernel on one core, `--method embedded`', alone),
+      row(`${embedded.built} kernels in one run, \`--method embedded\``, embedded),
+      row(`${dwarf.built} kernels in one run, \`--method dwarf\``, dwarf),
+      [
+        'embedded / dwarf',
+        share('wall'),
+        share('cpu'),
+        share('read'),
+        share('memory'),
+        share('node'),
+      ],
+    ],
+  );
+  return (
+    `${title}\n\n${table}\n\nOf the kernel package ${((100 * alone.read) / boot).toFixed(1)} % is read. From the last ` +
+    `needed byte to the checked tarball it takes ${seconds(alone.after)} on one core (${one.map(({ after }) => after.toFixed(1)).join(', ')}).`
+  );
+}
+
 function rangeOf(all) {
   const walls = all.map(({ wall }) => wall);
   return [Math.min(...walls), Math.max(...walls)].map((value) => value.toFixed(0)).join('–');

@@ -1,11 +1,11 @@
 // The rounds of the benchmark: in each one every contender runs once, so that what else the machine
 // does meets them all.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { compress, decode, encode, ours, shell } from './contenders.mjs';
+import { byMethod, compress, decode, encode, ours, shell } from './contenders.mjs';
 import { run, takeApart } from './kernels.mjs';
 import { measure } from './measure.mjs';
-import { seconds } from './table.mjs';
+import { median, seconds } from './table.mjs';
 
 /**
  * @param {object} ground
@@ -79,6 +79,38 @@ export async function playBundles({ choice, mirror, kernels, work }, bundles, ro
     for (const name of names) results[name].push(await once(name));
   }
   return results;
+}
+
+/**
+ * One kernel by its boot image on one core in each round, and once all releases by each method.
+ * @param {Awaited<ReturnType<import('./kernels.mjs').openReleases>>} ground
+ * @returns {Promise<{one: object[], embedded: object, dwarf: object}>} measured; `read`: bytes of packages that were
+ *   downloaded; `after`: seconds from the last of them to the record of the checked tarball; `built`: kernels
+ */
+export async function playMethods(tools, ground, work, rounds) {
+  const folder = join(work, 'run');
+  const play = async (method, alone) => {
+    clear(folder);
+    const made = byMethod(tools, method, ground, folder, alone);
+    const measured = await measure({ ...made, folder }, alone);
+    say(`btfhub, ${alone ? 'one kernel' : 'all releases'}, --method ${method}`, measured);
+    return { ...measured, ...readIn(readFileSync(join(folder, 'times.log'), 'utf8')) };
+  };
+  const one = [];
+  for (let round = 0; round < rounds; round++) one.push(await play('embedded', true));
+  return { one, embedded: await play('embedded', false), dwarf: await play('dwarf', false) };
+}
+
+/** What a report of `build --json` says, with the lines of the progress before it. */
+function readIn(log) {
+  const { kernels } = JSON.parse(log.slice(log.indexOf('\n{') + 1));
+  const read = ({ record }) => record.bootImage?.bytesRead ?? record.package.size;
+  const after = ({ seconds: all, record }) => all - record.stages.download.seconds;
+  return {
+    built: kernels.filter(({ state }) => state === 'built').length,
+    read: kernels.reduce((sum, kernel) => sum + read(kernel), 0),
+    after: median(kernels.map(after)),
+  };
 }
 
 /** The flags that btfhub gives to this pahole, out of a record of its own. */
