@@ -54,7 +54,15 @@ test('a folder that build wrote is checked, and agrees with its records', async 
   expect(status).toBe(0);
   expect(document).toMatchObject({
     ...{ sound: 1, unsound: 0 },
-    files: [{ path: tarball, uname, record: 'agrees', btf: { types: 30, sha256: sha256(btf) } }],
+    files: [
+      {
+        path: tarball,
+        uname,
+        record: 'agrees',
+        method: 'dwarf',
+        btf: { types: 30, sha256: sha256(btf) },
+      },
+    ],
   });
 });
 
@@ -63,6 +71,7 @@ test('one file is described in full', async () => {
   expect(text).toMatch(/^kernel {7}5\.10\.0-1\.oe2203\.x86_64$/m);
   expect(text).toMatch(/^task_struct {2}\d+ bytes, 11 members, once$/m);
   expect(text).toMatch(/INT \d+, .*STRUCT 2/);
+  expect(text).toMatch(/^record {7}agrees \(dwarf\)$/m);
 });
 
 test('a boot image is checked, and says whose kernel it is', async () => {

@@ -224,6 +224,19 @@ test('one stream without ranges waits for a consumer that takes its time', async
   expect(one.buffered.most).toBeLessThanOrEqual(64 * 1024 + CHUNK);
 });
 
+test('no more comes ahead of the consumer than it asks for', async () => {
+  const pool = await field.mirrors([{}]);
+  const ahead = 32 * 1024;
+  const one = download(pool, resource, { ahead });
+  let taken = 0;
+  for await (const chunk of one) {
+    taken += chunk.length;
+    if (taken < 100_000) await systemClock.sleep(5);
+  }
+  expect(taken).toBe(FILE.length);
+  expect(one.buffered.most).toBeLessThanOrEqual(ahead);
+});
+
 test('a consumer that leaves early closes every connection', async () => {
   const pool = await field.mirrors([{ bytesPerSecond: 300_000 }]);
   for await (const chunk of download(pool, resource)) {

@@ -53,7 +53,7 @@ export async function openRepository(names, modules) {
  * @param {'vmlinux'|'some'} debuginfo what kernel-debuginfo holds
  * @param {number} releases how many
  * @returns {Promise<{mirror: string, source: string, release: string, kernel: string, debuginfo: number, boot: number,
- *   image: number, stop(): void}>} the description of the source, a file; the first release; `uname -r`; and the bytes of
+ *   image: number, sent(): number, stop(): void}>} the description of the source, a file; the first release; `uname -r`; and the bytes of
  *   both packages and of the boot image
  */
 export async function openReleases(name, debuginfo, releases) {
@@ -72,9 +72,10 @@ export async function openReleases(name, debuginfo, releases) {
   const sizeOf = (some) =>
     packages.filter(some).reduce((sum, path) => sum + statSync(path).size, 0);
   const isDebuginfo = (path) => basename(path).startsWith('kernel-debuginfo-');
-  const served = await serve(root);
+  const served = await serve(root, { count: true });
   return {
     mirror: served.mirror,
+    sent: served.sent,
     source: join(made, 'source.yaml'),
     release: names[0],
     kernel,

@@ -84,17 +84,19 @@ export async function playBundles({ choice, mirror, kernels, work }, bundles, ro
 /**
  * One kernel by its boot image on one core in each round, and once all releases by each method.
  * @param {Awaited<ReturnType<import('./kernels.mjs').openReleases>>} ground
- * @returns {Promise<{one: object[], embedded: object, dwarf: object}>} measured; `read`: bytes of packages that were
- *   downloaded; `after`: seconds from the last of them to the record of the checked tarball; `built`: kernels
+ * @returns {Promise<{one: object[], embedded: object, dwarf: object}>} measured; `read`: bytes of packages that
+ *   the server sent; `after`: seconds from the last of them to the record of the checked tarball; `built`: kernels
  */
 export async function playMethods(tools, ground, work, rounds) {
   const folder = join(work, 'run');
   const play = async (method, alone) => {
     clear(folder);
     const made = byMethod(tools, method, ground, folder, alone);
+    const before = ground.sent();
     const measured = await measure({ ...made, folder }, alone);
+    const read = ground.sent() - before;
     say(`btfhub, ${alone ? 'one kernel' : 'all releases'}, --method ${method}`, measured);
-    return { ...measured, ...readIn(readFileSync(join(folder, 'times.log'), 'utf8')) };
+    return { ...measured, read, ...readIn(readFileSync(join(folder, 'times.log'), 'utf8')) };
   };
   const one = [];
   for (let round = 0; round < rounds; round++) one.push(await play('embedded', true));
@@ -104,11 +106,9 @@ export async function playMethods(tools, ground, work, rounds) {
 /** What a report of `build --json` says, with the lines of the progress before it. */
 function readIn(log) {
   const { kernels } = JSON.parse(log.slice(log.indexOf('\n{') + 1));
-  const read = ({ record }) => record.bootImage?.bytesRead ?? record.package.size;
   const after = ({ seconds: all, record }) => all - record.stages.download.seconds;
   return {
     built: kernels.filter(({ state }) => state === 'built').length,
-    read: kernels.reduce((sum, kernel) => sum + read(kernel), 0),
     after: median(kernels.map(after)),
   };
 }

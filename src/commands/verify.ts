@@ -89,10 +89,16 @@ function row(file: VerifiedFile): readonly string[] {
   }
   const { size, types, kinds } = file.btf;
   const counts = [types, kinds.STRUCT ?? 0, kinds.FUNC ?? 0].map((count) => `${count}`);
-  return [name, bytes(file.size), bytes(size), ...counts, file.record, 'sound'];
+  return [name, bytes(file.size), bytes(size), ...counts, recordText(file), 'sound'];
 }
 
-function describeOne({ path, size, uname, btf, base, record }: SoundFile): string {
+/** What a record says of a file, and by which method it was made. */
+function recordText({ record, method }: SoundFile): string {
+  return method === undefined ? record : `${record} (${method})`;
+}
+
+function describeOne(file: SoundFile): string {
+  const { path, size, uname, btf, base } = file;
   const kinds = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
   const task = btf.taskStruct;
   const lines = [
@@ -104,7 +110,7 @@ function describeOne({ path, size, uname, btf, base, record }: SoundFile): strin
     ['', kinds.map(([kind, count]) => `${kind} ${count}`).join(', ')],
     ['strings', `${btf.stringBytes} bytes`],
     ['task_struct', task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
-    ['record', record],
+    ['record', recordText(file)],
     ['result', 'sound'],
   ];
   return lines

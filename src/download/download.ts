@@ -12,6 +12,8 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Mirrors to leave out. */
   readonly avoid?: ReadonlySet<Mirror> | undefined;
+  /** Bytes that may come ahead of the consumer, at most; for one that is expected to leave early. */
+  readonly ahead?: number | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export class Download implements AsyncIterable<Uint8Array> {
   constructor(pool: MirrorPool, file: RemoteFile, options: DownloadOptions = {}) {
     this.#signal = options.signal;
     const mirrors = pool.mirrors.filter((mirror) => !options.avoid?.has(mirror));
-    this.#scheduler = new Scheduler(pool, file, mirrors);
+    this.#scheduler = new Scheduler(pool, file, mirrors, options.ahead);
   }
 
   /** Mirrors whose bytes are among those that came so far. */

@@ -44,6 +44,8 @@ export class Scheduler implements SegmentOwner {
   /** Mirrors whose bytes are among those that came. */
   readonly servedBy = new Set<Mirror>();
   readonly #window: Window;
+  /** Bytes of the window, now. */
+  readonly #width: () => number;
   readonly #mirrors: readonly MirrorState[];
   readonly #requests = new Set<SegmentRequest>();
   /** Those that wait for bytes or for room. */
@@ -56,11 +58,18 @@ export class Scheduler implements SegmentOwner {
   #leave: () => void = () => {};
   #state: State = { kind: 'running' };
 
-  constructor(pool: MirrorPool, file: { path: string; size: number }, mirrors: readonly Mirror[]) {
+  /** @param ahead bytes that may come ahead of the consumer, at most */
+  constructor(
+    pool: MirrorPool,
+    file: { path: string; size: number },
+    mirrors: readonly Mirror[],
+    ahead = Number.POSITIVE_INFINITY,
+  ) {
     this.pool = pool;
     this.path = file.path;
     this.size = file.size;
-    this.#window = new Window(file.size, () => pool.share.window, pool.blocks);
+    this.#width = () => Math.min(pool.share.window, ahead);
+    this.#window = new Window(file.size, this.#width, pool.blocks);
     this.#mirrors = mirrors.map((mirror) => new MirrorState(mirror));
   }
 
@@ -177,7 +186,7 @@ export class Scheduler implements SegmentOwner {
   /** A mirror is left out when its smallest segment would take longer than the whole window does at this pace. */
   #isWorthwhile({ mirror }: MirrorState): boolean {
     const rate = this.pool.rate(mirror);
-    return rate === undefined || rate * this.pool.share.window >= this.#pace * this.#window.least;
+    return rate === undefined || rate * this.#width() >= this.#pace * this.#window.least;
   }
 
   /** Bytes a second of all requests that run, as far as their mirrors were measured. */

@@ -15,6 +15,7 @@ import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { counted } from '../report/units.ts';
 import { sha256 } from '../sha256.ts';
+import type { Method } from '../sources/kernels.ts';
 
 /** A file that is sound, and what is in it. */
 export interface SoundFile {
@@ -28,6 +29,8 @@ export interface SoundFile {
   readonly base?: 'kernel' | 'distilled';
   /** Whether a record of its making was found, and so agrees. */
   readonly record: 'agrees' | 'none';
+  /** How it was made, as its record says. */
+  readonly method?: Method;
 }
 
 /** A file that is not, and why. */
@@ -178,30 +181,34 @@ async function verifyTarball(
     throw new Failure('bad-archive', `${path} holds the BTF of another kernel: ${uname}.`);
   }
   const btf = summarise(await readBtf(bytesSource(path, raw)), expectation);
-  const record = await compareWithRecord(path, uname, {
+  const method = await compareWithRecord(path, uname, {
     tarball: sha256(tarball),
     btf: btf.sha256,
   });
-  return { path, size, uname, btf, record };
+  if (method === undefined) return { path, size, uname, btf, record: 'none' };
+  return { path, size, uname, btf, record: 'agrees', method };
 }
 
 function summarise(btf: Buffer, expectation: Expectation, base?: Btf): SoundFile['btf'] {
   return { ...checkBtf(btf, expectation, base), sha256: sha256(btf) };
 }
 
-/** `<output>/openEuler/<VERSION_ID>/<arch>/<tarball>` has its record in `<output>/records`. */
+/**
+ * `<output>/openEuler/<VERSION_ID>/<arch>/<tarball>` has its record in `<output>/records`. Returns how the record says
+ * that it was made; undefined where there is no record.
+ */
 async function compareWithRecord(
   path: string,
   uname: Uname,
   sums: { readonly tarball: string; readonly btf: string },
-): Promise<SoundFile['record']> {
+): Promise<Method | undefined> {
   const name = recordPath(uname);
   const file = join(dirname(path), '..', '..', '..', name);
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return 'none';
+    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return undefined;
     throw error;
   }
   const record = parseRecord(text, name);
@@ -217,5 +224,5 @@ async function compareWithRecord(
       throw new Failure('checksum-mismatch', `${what} is not the one that ${file} describes.`);
     }
   }
-  return 'agrees';
+  return record.method;
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { parseRecord } from '../../../src/archive/parse-record.ts';
 import type { EmbeddedRecord } from '../../../src/archive/record.ts';
@@ -60,6 +61,7 @@ const UNAMES = {
   both: unameOf(7),
   emptyDebuginfo: unameOf(8),
   bothWithoutBtf: unameOf(9),
+  large: unameOf(10),
 };
 
 interface BootContent {
@@ -68,6 +70,10 @@ interface BootContent {
   readonly signed?: boolean;
   readonly digest?: number;
   readonly payload?: string;
+  /** Bytes of each of its two modules. */
+  readonly module?: number;
+  /** The folder of its repository, from the mirror's root. */
+  readonly repository?: string;
 }
 
 const imageOf = (uname: string, own: Buffer | undefined = btf) =>
@@ -76,6 +82,9 @@ const imageWithoutBtf = (uname: string) =>
   bzImage(withSize('gzip', elfKernel(folder, undefined, uname)));
 
 const REPOSITORY = 'openEuler-22.03-LTS-SP1/update/x86_64';
+/** A release without debuginfo: all that there is of its kernel is the package `kernel` of the release's day. */
+const RELEASE_DAY = 'openEuler-23.03/OS/x86_64';
+const NO_DEBUGINFO = '6.1.19-7.0.0.17.oe2303.x86_64';
 const mirror = setting.fresh('mirror');
 let server: Awaited<ReturnType<typeof serveFolder>>;
 let kernels: readonly KernelPackage[];
@@ -97,20 +106,35 @@ beforeAll(async () => {
     { uname: UNAMES.both, image: imageOf(UNAMES.both), signed: true },
     { uname: UNAMES.emptyDebuginfo, image: imageOf(UNAMES.emptyDebuginfo), signed: true },
     { uname: UNAMES.bothWithoutBtf, image: imageWithoutBtf(UNAMES.bothWithoutBtf), signed: true },
+    {
+      ...{ uname: UNAMES.large, image: imageOf(UNAMES.large), signed: true },
+      ...{ payload: 'w1.zstdio', module: 15e6 },
+    },
+    { uname: NO_DEBUGINFO, image: imageOf(NO_DEBUGINFO), signed: true, repository: RELEASE_DAY },
   ]) {
     addBootPackage(content);
   }
-  const repository = join(mirror, REPOSITORY);
-  writeFileSync(join(repository, 'RPM-GPG-KEY-openEuler'), gnupg.exportArmored('boot'));
-  execFileSync('createrepo_c', ['--quiet', '--no-database', repository]);
+  for (const path of [REPOSITORY, RELEASE_DAY]) {
+    const repository = join(mirror, path);
+    writeFileSync(join(repository, 'RPM-GPG-KEY-openEuler'), gnupg.exportArmored('boot'));
+    execFileSync('createrepo_c', ['--quiet', '--no-database', repository]);
+  }
   server = await serveFolder(mirror);
   kernels = await published(server.url);
 }, 600_000);
 afterAll(() => server.close());
 
 /** Adds a package `kernel`, made by real rpmbuild and signed by real rpmsign. */
-function addBootPackage({ uname, image, signed, digest = 8, payload = 'w2.xzdio' }: BootContent) {
-  const packages = join(mirror, REPOSITORY, 'Packages');
+function addBootPackage({
+  uname,
+  image,
+  signed,
+  digest = 8,
+  payload = 'w2.xzdio',
+  module = 1e6,
+  repository = REPOSITORY,
+}: BootContent) {
+  const packages = join(mirror, repository, 'Packages');
   mkdirSync(packages, { recursive: true });
   const tree = setting.fresh('tree');
   const modules = join(tree, 'lib/modules', uname, 'kernel');
@@ -119,7 +143,7 @@ function addBootPackage({ uname, image, signed, digest = 8, payload = 'w2.xzdio'
   writeFileSync(join(tree, 'boot', `System.map-${uname}`), 'ffff T start\n'.repeat(5000));
   writeFileSync(join(tree, 'boot', `config-${uname}`), 'CONFIG_DEBUG_INFO_BTF=y\n');
   writeFileSync(join(tree, 'boot', `vmlinuz-${uname}`), image);
-  for (const name of ['a', 'b']) writeFileSync(join(modules, `${name}.ko.xz`), randomBytes(1e6));
+  for (const name of ['a', 'b']) writeFileSync(join(modules, `${name}.ko.xz`), randomBytes(module));
   const to = setting.fresh('rpms');
   execFileSync(join(root, 'scripts', 'pack-kernel.sh'), [
     ...['--root', tree, '--uname', uname, '--to', to, '--packages', 'kernel'],
@@ -166,7 +190,7 @@ async function btfIn(output: string, record: EmbeddedRecord): Promise<Buffer> {
 
 test('auto takes vmlinux where it is published, and the boot image of kernels without debuginfo', () => {
   const methods = Object.fromEntries(kernels.map(({ uname, method }) => [uname, method]));
-  expect(Object.keys(methods).sort()).toEqual(Object.values(UNAMES).sort());
+  expect(Object.keys(methods).sort()).toEqual([...Object.values(UNAMES), NO_DEBUGINFO].sort());
   for (const [uname, method] of Object.entries(methods)) {
     const debuginfo = [UNAMES.both, UNAMES.emptyDebuginfo, UNAMES.bothWithoutBtf].includes(uname);
     expect([uname, method]).toEqual([uname, debuginfo ? 'dwarf' : 'embedded']);
@@ -180,7 +204,7 @@ test('dwarf finds only packages with vmlinux, and embedded only packages with a 
   );
   expect(dwarf.some((kernel) => 'bootPackage' in kernel)).toBe(false);
   const boot = await published(server.url, 'embedded');
-  expect(boot.map(({ nvra }) => nvra.replace(/-\d.*/, ''))).toEqual(Array(9).fill('kernel'));
+  expect(boot.map(({ nvra }) => nvra.replace(/-\d.*/, ''))).toEqual(Array(11).fill('kernel'));
 });
 
 test('a signed kernel package is read up to its boot image, and the BTF in it is published', async () => {
@@ -199,6 +223,26 @@ test('a signed kernel package is read up to its boot image, and the BTF in it is
   const file = `records/${record.uname}.json`;
   const text = readFileSync(join(places.output, file), 'utf8');
   expect(parseRecord(text, file)).toEqual(JSON.parse(JSON.stringify(record)));
+});
+
+test('openEuler 23.03, which has no debuginfo at all, gets the BTF of its kernel', async () => {
+  const { results, places } = await run(only(NO_DEBUGINFO));
+  const record = embedded(results[0]);
+  expect(record).toMatchObject({ uname: NO_DEBUGINFO, versionId: '23.03', releases: ['23.03'] });
+  expect((await btfIn(places.output, record)).equals(btf)).toBe(true);
+});
+
+test('what lies behind the boot image is not downloaded', async () => {
+  const counted = await countingProxy(server.url);
+  try {
+    const { results } = await run(only(UNAMES.large), {}, [counted.url]);
+    const { package: whole, bootImage } = embedded(results[0]);
+    expect(whole.size).toBeGreaterThan(30e6);
+    expect(bootImage.bytesRead).toBeLessThanOrEqual(counted.sent());
+    expect(counted.sent()).toBeLessThan(whole.size / 3);
+  } finally {
+    await counted.close();
+  }
 });
 
 test('an unsigned package is read to its end and must have the checksum of the metadata', async () => {
@@ -312,3 +356,30 @@ test('fetch and install take the BTF of a kernel straight out of its package, wi
 });
 
 const silent = { write: () => true };
+
+/** Passes connections on to a server, and counts the bytes that it sends. */
+async function countingProxy(target: string) {
+  const port = Number(new URL(target).port);
+  let sent = 0;
+  const proxy = createServer((client) => {
+    const server = connect(port, '127.0.0.1');
+    server.on('data', (chunk) => {
+      sent += chunk.length;
+    });
+    server.pipe(client).pipe(server);
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/`,
+    sent: () => sent,
+    // Connections that are kept alive end when their client closes them.
+    close: async () => void proxy.close(),
+  };
+}

@@ -126,6 +126,13 @@ test.each<Reason>(['no-vmlinux', 'no-dwarf', 'bad-elf'])(
   },
 );
 
+test('no-vmlinux is tried again where a boot image can be read instead, and no-btf is not', () => {
+  const both = { ...kernel, bootPackage: bootPackageOf(60) };
+  const long = '2020-01-01T00:00:00Z';
+  expect(mayRetry(both, failure('no-vmlinux', hoursAgo(1)), tools, now)).toBe(true);
+  expect(mayRetry(both, failure('no-btf', long), tools, now)).toBe(false);
+});
+
 test.each<Reason>(['corrupt-package', 'pahole-failed', 'bad-btf', 'network'])(
   '%s is tried again: another mirror or pahole may change it',
   (reason) => {

@@ -23,6 +23,9 @@ export interface FetchedBootImage extends Pick<FetchedVmlinux, 'package' | 'veri
   readonly bytesRead: number;
 }
 
+/** Bytes that come ahead of the decoder: what came in vain when it stops, a twentieth of a package. */
+const AHEAD = 4 * 1024 * 1024;
+
 /** Of the compressed image: what it and its unpacked layers take on the disk. */
 const UNPACKED_RATIO = 12;
 
@@ -84,7 +87,7 @@ async function fetchOnce(
   const { nvra, imagePath, size, checksum, uname } = kernel;
   const modules = names && { names, folder: dirname(target), uname };
   const passed = (count: number) => stopwatch.advance(count);
-  const bytes = new PackageBytes(downloader.fetch(), checksum.algorithm, size, passed);
+  const bytes = new PackageBytes(downloader.fetch(AHEAD), checksum.algorithm, size, passed);
   let release = () => {};
   let signature: Verification['signature'] = { status: 'off' };
   /** Whether a signature proves the header; the record needs a SHA-256, which metadata must give then. */

@@ -32,13 +32,16 @@ export class PackageDownloader {
     return this.#downloads.length < DOWNLOADS && this.#nextMirror !== undefined;
   }
 
-  /** Starts a download: from all mirrors, and after wrong bytes from one that did not serve them alone. */
-  fetch(): Download {
+  /**
+   * Starts a download: from all mirrors, and after wrong bytes from one that did not serve them alone.
+   * @param ahead see `DownloadOptions`
+   */
+  fetch(ahead?: number): Download {
     const { locations, size } = this.#kernel;
     const only = this.#downloads.length === 0 ? undefined : this.#nextMirror;
     const avoid = only && new Set(this.#pool.mirrors.filter((mirror) => mirror !== only));
     const signal = this.#signal;
-    const next = download(this.#pool, { path: locations[0], size }, { signal, avoid });
+    const next = download(this.#pool, { path: locations[0], size }, { signal, avoid, ahead });
     this.#downloads.push(next);
     return next;
   }
