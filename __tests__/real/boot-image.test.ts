@@ -163,7 +163,10 @@ describe.each(KERNELS)('$title', (kernel) => {
       process.stderr.write(
         `${kernel.title}, pahole ${made.pahole.version}: ${table(check.kinds)}\n`,
       );
-      const different = Object.entries(check.kinds).filter(([, counts]) => counts.different > 0);
+      // Functions are counted below: one name may have several signatures, of which pahole leaves some out.
+      const different = Object.entries(check.kinds).filter(
+        ([kind, counts]) => kind !== 'FUNC' && counts.different > 0,
+      );
       const numbers = different.map(([kind, counts]): [string, number] => [kind, counts.different]);
       expect(Object.fromEntries(numbers)).toEqual(kernel.different);
       for (const kind of LAYOUTS) expect(check.kinds[kind]?.equal).toBeGreaterThan(500);
@@ -185,6 +188,11 @@ describe.each(KERNELS)('$title', (kernel) => {
         },
       ]);
       expect(Object.fromEntries(counted)).toEqual(check.kinds);
+      const functions = kinds.find((one) => one.kind === 'FUNC');
+      const contradictory = functions?.different.filter(
+        (one) => one.onlyFirst.length > 0 && one.onlySecond.length > 0,
+      );
+      expect(contradictory).toEqual([]);
     },
     20 * MINUTE,
   );
@@ -195,7 +203,10 @@ interface ComparedKind {
   readonly equal: number;
   readonly onlyFirst: readonly unknown[];
   readonly onlySecond: readonly unknown[];
-  readonly different: readonly unknown[];
+  readonly different: readonly {
+    readonly onlyFirst: readonly string[];
+    readonly onlySecond: readonly string[];
+  }[];
 }
 
 function table(kinds: Readonly<Record<string, CrossCheckCounts>>): string {
