@@ -26,7 +26,11 @@ export interface Built {
 export interface BuildDocument {
   readonly built: number;
   readonly failed: number;
-  readonly kernels: readonly { readonly state: string; readonly record: KernelRecord }[];
+  readonly kernels: readonly {
+    readonly state: string;
+    readonly record: KernelRecord;
+    readonly withModules?: KernelRecord;
+  }[];
 }
 
 /** Starts the bundle, as a user does, in a process group of its own. */
@@ -34,11 +38,12 @@ export function startBuild(
   { release, arch, uname }: RealKernel,
   { mirror, output, temp }: Places,
   peakFile: string,
+  more: readonly string[] = [],
 ): { readonly child: ChildProcess; readonly ended: Promise<Built> } {
   const started = performance.now();
   const args = ['build', '--release', release, '--arch', arch, '--kernel', uname];
   args.push('--mirror', mirror, '--output', output, '--temp', temp, '--cache', 'none');
-  args.push('--pahole', 'system', '--xz', 'system', '--json');
+  args.push('--pahole', 'system', '--xz', 'system', '--json', ...more);
   const child = spawn(process.execPath, ['--max-semi-space-size=1', BUNDLE, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
