@@ -12,6 +12,8 @@ export interface KernelRpm {
   readonly arch?: string;
   /** Path of vmlinux in the package, from `/` on. */
   readonly vmlinux: string;
+  /** Its bytes. Default: those of a small object with DWARF. */
+  readonly content?: Buffer;
 }
 
 const SOURCE = `
@@ -26,11 +28,12 @@ function packInPlace(path: string): void {
 
 /** Builds a package by the real rpmbuild, with a small object with DWARF as vmlinux; gives the path of the .rpm. */
 export function buildKernelRpm(folder: string, rpm: KernelRpm): string {
-  const { name, version, release, arch = 'x86_64', vmlinux } = rpm;
+  const { name, version, release, arch = 'x86_64', vmlinux, content } = rpm;
   const work = join(folder, `${name}-${version}-${release}`);
   const tree = join(work, 'tree');
   mkdirSync(dirname(join(tree, vmlinux)), { recursive: true });
-  copyFileSync(compile(work, SOURCE), join(tree, vmlinux));
+  if (content === undefined) copyFileSync(compile(work, SOURCE), join(tree, vmlinux));
+  else writeFileSync(join(tree, vmlinux), content);
   if (vmlinux.endsWith('.xz')) packInPlace(join(tree, vmlinux));
   const spec = join(work, 'kernel.spec');
   writeFileSync(

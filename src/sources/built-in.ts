@@ -56,6 +56,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         {
           "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
           "on": "2026-11-25"
+        },
+        {
+          "what": "baseurl of baseos in the .repo files; Red Hat's documentation: kernel-core holds vmlinuz",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [
@@ -68,6 +72,13 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
           "folders": [
             "<release>/BaseOS/<arch>/debug/tree"
           ]
+        },
+        {
+          "name": "BaseOS kernels",
+          "folders": [
+            "<release>/BaseOS/<arch>/os"
+          ],
+          "bootImagesOnly": true
         }
       ],
       "flavours": {
@@ -75,6 +86,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
           "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel-core",
+            "path": "./lib/modules/<uname>/vmlinuz"
+          },
           "embeddedBtf": {
             "from": "4.18.0-193",
             "arches": [
@@ -370,6 +385,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         {
           "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
           "on": "2026-11-25"
+        },
+        {
+          "what": "baseurl and metalink of fedora and updates in fedora.repo; the list of files of kernel-core 6.6.6",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [],
@@ -398,6 +417,22 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
             "updates/<release>/Everything/<arch>/debug"
           ],
           "mirrorList": "https://mirrors.fedoraproject.org/metalink?repo=updates-released-debug-f<release>&arch=<arch>"
+        },
+        {
+          "name": "kernels of releases",
+          "folders": [
+            "releases/<release>/Everything/<arch>/os"
+          ],
+          "mirrorList": "https://mirrors.fedoraproject.org/metalink?repo=fedora-<release>&arch=<arch>",
+          "bootImagesOnly": true
+        },
+        {
+          "name": "kernels of updates",
+          "folders": [
+            "updates/<release>/Everything/<arch>"
+          ],
+          "mirrorList": "https://mirrors.fedoraproject.org/metalink?repo=updates-released-f<release>&arch=<arch>",
+          "bootImagesOnly": true
         }
       ],
       "flavours": {
@@ -405,6 +440,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
           "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel-core",
+            "path": "./lib/modules/<uname>/vmlinuz"
+          },
           "embeddedBtf": {
             "from": "5.6.0-1",
             "arches": [
@@ -723,6 +762,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         {
           "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
           "on": "2026-11-25"
+        },
+        {
+          "what": "baseurl of baseos in the .repo files; Red Hat's documentation: kernel-core holds vmlinuz",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [
@@ -735,6 +778,13 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
           "folders": [
             "<release>/BaseOS/<arch>/debug/tree"
           ]
+        },
+        {
+          "name": "BaseOS kernels",
+          "folders": [
+            "<release>/BaseOS/<arch>/os"
+          ],
+          "bootImagesOnly": true
         }
       ],
       "flavours": {
@@ -742,6 +792,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
           "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "bootImage": {
+            "package": "kernel-core",
+            "path": "./lib/modules/<uname>/vmlinuz"
+          },
           "embeddedBtf": {
             "from": "4.18.0-193",
             "arches": [
