@@ -9,6 +9,7 @@ export default {
     '/__tests__/real/(?!one-kernel)',
     '/__tests__/real-forge/',
     '/__tests__/real-runner/',
+    '/__tests__/real-pages/',
   ],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

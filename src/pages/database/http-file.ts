@@ -2,7 +2,7 @@ import { BLOCK, type GetRange, type RandomAccess, RangedFile, WholeFile } from '
 import { SiteError } from './site-error.ts';
 
 /** The first request: the schema and the list of kernels are there. */
-const START = 4 * BLOCK;
+const START = 16 * BLOCK;
 
 /**
  * Opens a file of this site, only in a worker: reads wait for the host. Where the host has no

@@ -9,22 +9,22 @@ export interface RandomAccess {
 /** Gets the bytes `first` to `last`, both included, and waits for them. Throws SiteError. */
 export type GetRange = (first: number, last: number) => Uint8Array;
 
-/** Bytes of one block: four pages of the database. A request costs more than 16 KiB do. */
-export const BLOCK = 16 * 1024;
+/** Bytes of one block: a page of the database, for the way to a row is one page here and one there. */
+export const BLOCK = 4096;
 
 /** The longest read-ahead, in blocks. */
-const MAX_AHEAD = 8;
+const MAX_AHEAD = 64;
 
 /**
- * A file on a web server, read by ranges. What was read is kept. A read that goes on where the last
- * request ended asks for twice as much as that did, so that a scan needs few requests.
+ * A file on a web server, read by ranges. What was read is kept. From the second read on that
+ * goes on where the last request ended, each asks for twice as much as that did, so that a scan needs few requests.
  */
 export class RangedFile implements RandomAccess {
   readonly size: number;
   readonly #get: GetRange;
   readonly #blocks = new Map<number, Uint8Array>();
   #next = -1;
-  #ahead = 1;
+  #ahead = 0.5;
 
   /** @param start the bytes at the beginning of the file, where they are known already */
   constructor(size: number, get: GetRange, start: Uint8Array = new Uint8Array()) {
@@ -54,8 +54,8 @@ export class RangedFile implements RandomAccess {
 
   /** Loads at least the missing blocks from `first` to `last`, and ahead where the reads are in order. */
   #load(first: number, last: number): void {
-    this.#ahead = first === this.#next ? Math.min(this.#ahead * 2, MAX_AHEAD) : 1;
-    const end = Math.max(last + 1, first + this.#ahead);
+    this.#ahead = first === this.#next ? Math.min(this.#ahead * 2, MAX_AHEAD) : 0.5;
+    const end = Math.max(last + 1, first + Math.ceil(this.#ahead));
     let stop = first + 1;
     while (stop < end && stop * BLOCK < this.size && !this.#blocks.has(stop)) stop++;
     this.#keep(first, this.#get(first * BLOCK, Math.min(stop * BLOCK, this.size) - 1));

@@ -2,7 +2,10 @@ import { compareVersions } from '../../explorer/queries.ts';
 import type { Kernel } from '../answers.ts';
 import type { KernelLine } from './strip.tsx';
 
-/** The kernels by release and architecture: newest releases first, in each the newest kernels first. */
+/**
+ * The kernels by release and architecture: newest releases first, in each the newest kernels first. Where a line has
+ * flavours of the kernel, each stands by itself.
+ */
 export function linesOf(kernels: readonly Kernel[]): readonly KernelLine[] {
   const isMixed = new Set(kernels.map(({ distribution }) => distribution)).size > 1;
   const lines = new Map<string, { release: string; arch: string; kernels: Kernel[] }>();
@@ -17,7 +20,10 @@ export function linesOf(kernels: readonly Kernel[]): readonly KernelLine[] {
     .map(({ release, arch, kernels: own }) => ({
       release,
       arch,
-      kernels: own.toSorted((one, two) => compareVersions(two.uname, one.uname)),
+      kernels: own.toSorted(
+        (one, two) =>
+          (one.series ?? 0) - (two.series ?? 0) || compareVersions(two.uname, one.uname),
+      ),
     }))
     .sort(
       (one, two) =>

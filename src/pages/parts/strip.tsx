@@ -48,6 +48,12 @@ export function Strip(props: {
       return [arch, Math.max(...lengths)];
     }),
   );
+  const inOrder = releases.flatMap((release) =>
+    archs.flatMap((arch) => props.lines.filter((l) => l.release === release && l.arch === arch)),
+  );
+  const all = inOrder.flatMap(({ kernels }) => kernels);
+  // The tab key stops at one of them; from there the arrow keys lead to the others.
+  const stop = all.find((kernel) => props.cellOf(kernel).isSelected) ?? all[0];
   return (
     <table class="strip" onKeyDown={moveFocus}>
       <caption class="hidden">{props.label}</caption>
@@ -73,6 +79,7 @@ export function Strip(props: {
                     <Bars
                       kernels={line.kernels}
                       cellOf={props.cellOf}
+                      stop={stop}
                       longest={longest.get(arch) ?? 1}
                     />
                   )}
@@ -95,6 +102,7 @@ const CHARACTER = 6.2;
 function Bars(props: {
   readonly kernels: readonly Kernel[];
   readonly cellOf: (kernel: Kernel) => Cell;
+  readonly stop: Kernel | undefined;
   readonly longest: number;
 }) {
   const holder = useRef<HTMLDivElement>(null);
@@ -108,6 +116,7 @@ function Bars(props: {
   }, []);
   const width = Math.min(WIDEST_CELL, room / props.longest);
   const bars = barsOf(props.kernels.map(props.cellOf));
+  const stop = props.stop === undefined ? -1 : props.kernels.indexOf(props.stop);
   return (
     <div ref={holder} class="bars">
       {room > 0 && (
@@ -121,7 +130,7 @@ function Bars(props: {
                 class={`bar ${cell.tone}`}
                 aria-label={cell.label}
                 aria-current={cell.isSelected ? 'true' : undefined}
-                tabIndex={-1}
+                tabIndex={first <= stop && stop < first + count ? 0 : -1}
               >
                 <title>{cell.label}</title>
                 <rect x={first * width} y={2} width={inner} height={HEIGHT - 4} rx={2} />
@@ -131,12 +140,19 @@ function Bars(props: {
                     d={cross(first * width + inner / 2, HEIGHT / 2, Math.min(3.5, inner / 3))}
                   />
                 )}
-                {cell.mark !== '' && inner > cell.mark.length * CHARACTER + 3 && (
-                  <text x={first * width + inner / 2} y={HEIGHT / 2 + 3.8}>
-                    {cell.mark}
-                  </text>
-                )}
               </a>
+            );
+          })}
+          {/* Beside the links: the links have longer names. */}
+          {bars.map(({ cell, first, count }) => {
+            const inner = width * count - GAP;
+            const isShown = cell.mark !== '' && inner > cell.mark.length * CHARACTER + 3;
+            return (
+              isShown && (
+                <text key={first} x={first * width + inner / 2} y={HEIGHT / 2 + 3.8}>
+                  {cell.mark}
+                </text>
+              )
             );
           })}
         </svg>
