@@ -20,6 +20,7 @@ const ACTIONS = {
   },
   'check/action.yml': { command: 'check', without: ['cache', 'showCache'], defaults: {} },
   'tailor/action.yml': { command: 'tailor', without: ['cache', 'showCache'], defaults: {} },
+  'site/action.yml': { command: 'site', without: ['previous'], defaults: { output: 'site' } },
   'plan/action.yml': {
     command: 'plan',
     without: ['cache', 'matrix', 'listDistributions'],

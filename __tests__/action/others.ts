@@ -23,6 +23,15 @@ const OTHERS: Readonly<
     required: ['path'],
     outputs: ['artifact-id', 'artifact-url', 'artifact-digest'],
   },
+  'actions/upload-pages-artifact': {
+    inputs: ['name', 'path', 'retention-days', 'include-hidden-files'],
+    required: ['path'],
+    outputs: ['artifact_id'],
+  },
+  'actions/deploy-pages': {
+    inputs: ['token', 'timeout', 'error_count', 'reporting_interval', 'artifact_name', 'preview'],
+    outputs: ['page_url'],
+  },
   'actions/download-artifact': {
     inputs: ['name', 'pattern', 'path', 'merge-multiple'],
     outputs: ['download-path'],

@@ -24,8 +24,10 @@ const WRITERS: Readonly<Record<string, readonly string[]>> = {
   'release.yml release': ['attestations', 'contents', 'id-token'],
   'codeql.yml analyze': ['security-events'],
   'zizmor.yml audit': ['security-events'],
+  'publish-site.yml deploy': ['id-token', 'pages'],
   // What a caller grants is what the called jobs need.
   'update-archive.yml archive': ['attestations', 'id-token'],
+  'publish-site.yml site': ['id-token', 'pages'],
 };
 
 /** Jobs that may hold a token or a secret. */

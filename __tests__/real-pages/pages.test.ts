@@ -112,7 +112,7 @@ test('a type has its versions, their kernels, and what differs between them', as
   expect(await page.locator('.versions > li').count()).toBe(3);
   expect(await text('.definition .added .c')).toMatch(/unsigned int\s+flags;/);
   expect(await text('.definition .added .layout')).toMatch(/16\s+4/);
-  await page.getByRole('link', { name: 'Version 1' }).click();
+  await page.locator('.versions a', { hasText: 'Version 1' }).click();
   await page.locator('.definition', { hasText: 'volatile' }).waitFor();
   expect(await page.locator('.definition .added').count()).toBe(0);
 });

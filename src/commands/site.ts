@@ -66,6 +66,7 @@ export const site = defineCommand({
       return {
         status: unread.length === 0 ? 0 : 1,
         document: { output, ...manifest, read: content.read, unread },
+        outputs: { output, kernels: `${manifest.kernels}`, read: `${content.read}` },
         text: describeSite(output, database.length, content, unread),
         failures: unread.map(({ uname, error }) => ({ title: uname, message: error.message })),
       };

@@ -27,13 +27,13 @@ const ENGLISH = {
   data: (kernels: number, time: string) =>
     `${plural(kernels, 'kernel')}${time === '' ? '' : `; data of ${time}`}`,
   archive: 'Archive',
-  footer: 'The page asks only the host that it comes from, and counts nobody.',
+  footer: 'The page asks only the host that it comes from. It has no tracker.',
   errors: {
     offline: 'The host does not answer. Check the network, then try again.',
     missing: 'The host does not have this file. The site was probably rebuilt: reload the page.',
     refused: 'The host refuses to answer. Try again later.',
     damaged:
-      'The data of this site is damaged. Reload the page; if it stays so, tell whom the site belongs to.',
+      'The data of this site is damaged. Reload the page; if it stays so, tell the owner of the site.',
     newer: 'The data of this site is newer than this page. Reload the page.',
     'not-an-object': 'This file cannot be checked.',
     bug: 'This page has a bug.',

@@ -72,6 +72,7 @@ export class HostServices {
         'publish',
         'check',
         'tailor',
+        'site',
         'dist',
         'package.json',
         '.github',
@@ -113,6 +114,22 @@ export class HostServices {
       );
       for (const file of shown) cpSync(file, join(target, relative(root, file)));
       return { 'artifact-id': '1', 'artifact-url': `https://forge.test/artifacts/${name}` };
+    },
+
+    'actions/upload-pages-artifact': ({ inputs, workspace }) => {
+      const target = this.artifact(inputs.name ?? 'github-pages');
+      cpSync(resolve(workspace, required(inputs, 'path')), target, { recursive: true });
+      return { artifact_id: '1' };
+    },
+
+    'actions/deploy-pages': ({ permissions }) => {
+      for (const scope of ['id-token', 'pages']) {
+        if (permissions[scope] !== 'write') throw new Error(`deploy-pages: needs ${scope}: write`);
+      }
+      if (!existsSync(join(this.artifact('github-pages'), 'index.html'))) {
+        throw new Error('deploy-pages: the artifact has no index.html');
+      }
+      return { page_url: 'https://pages.test/' };
     },
 
     'actions/download-artifact': ({ inputs, workspace, say }) => {
