@@ -17,47 +17,54 @@ import { choice, defineCommand, flag, list, number, text, type Values } from './
 import { publishOutcome } from './publish-report.ts';
 
 const options = {
-  input: list('<folder>', 'folder that build filled: tarballs and records, and nothing else', {
+  input: list('<folder>', 'folder that build wrote: tarballs and records, nothing else', {
     required: true,
     separator: 'lines',
   }),
-  archive: text('<git URL>', 'git repository of the archive; a folder with one will do', {
+  archive: text('<git URL>', 'git repository of the archive: a URL, or a folder with a clone', {
     required: true,
   }),
-  branch: text('<branch>', 'branch that is pushed, and that a person reviews', { default: 'next' }),
-  base: text('<branch>', 'branch that it is to be merged into; never written', {
-    default: 'master',
-  }),
-  forge: choice(['auto', ...FORGES], "kind of the archive's host; 'auto' finds it by the name", {
+  branch: text('<branch>', 'branch to push to; its files wait for review', { default: 'next' }),
+  base: text(
+    '<branch>',
+    'branch with reviewed files, which the pull request is for; nothing is pushed to it',
+    {
+      default: 'master',
+    },
+  ),
+  forge: choice(['auto', ...FORGES], "kind of forge; 'auto' finds it by the host name", {
     default: 'auto',
   }),
-  apiUrl: text('<URL>', "address of the forge's API, where it is not the usual one"),
-  noPullRequest: flag('push alone, without a pull request'),
+  apiUrl: text('<URL>', "root URL of the forge's API, if the host name does not tell it"),
+  noPullRequest: flag('push only, and open no pull request'),
   tokenFile: text('<file>', 'file that holds the token; BTFHUB_TOKEN holds the token itself'),
-  user: text('<name>', 'user name for git, where the host wants one beside the token'),
-  author: text('<Name <mail>>', "author of the commits; by default as git's configuration says"),
-  committer: text('<Name <mail>>', 'committer of the commits; by default likewise'),
-  runUrl: text('<URL>', 'page of the run that publishes; in a workflow it is known'),
+  user: text('<name>', 'user name for the token, if the git host requires one'),
+  author: text('<Name <mail>>', "author of the commits; by default the one of git's configuration"),
+  committer: text(
+    '<Name <mail>>',
+    "committer of the commits; by default the one of git's configuration",
+  ),
+  runUrl: text('<URL>', 'URL of the run that publishes; by default the one that the CI host gives'),
   modules: flag(
     "publish files with modules, from build's --modules-output: to the branch 'modules', by way of 'modules-next'",
     { variable: 'BTFHUB_WITH_MODULES' },
   ),
-  replace: flag('put new bytes in the place of other bytes that the archive has under a name'),
-  minimumTypes: number('<number>', 'least number of types that a kernel must have', {
+  replace: flag('replace files of the archive that have the same name and other bytes'),
+  minimumTypes: number('<number>', 'minimum number of types in the BTF of a kernel', {
     default: 10_000,
     least: 1,
     most: 10_000_000,
   }),
-  allowEmpty: flag('take an --input without a record, to bring the catalog alone up to date'),
-  dryRun: flag('do everything but push and ask the forge, and say what would be done'),
+  allowEmpty: flag('accept an --input without records, to update only the catalog'),
+  dryRun: flag('push nothing, ask no forge, and print what would be done'),
 } as const;
 
 export const publish = defineCommand({
   name: 'publish',
   summary: 'push new tarballs to the archive, for a person to review',
   description:
-    'Checks every tarball and record again, puts the new ones on the branch on top of what waits there, brings the catalog up to date, ' +
-    'and sees to one open pull request. The base branch is never written, nothing that waits is lost, and only what is new is moved. ' +
+    'Checks every tarball and record again, commits the new ones to the branch on top of what waits there, updates the catalog, ' +
+    'and opens or updates one pull request. Nothing is pushed to the base branch, nothing that waits is lost, and only new files are sent. ' +
     'The token is read from BTFHUB_TOKEN or --token-file.',
   options,
   examples: [

@@ -21,7 +21,7 @@ export const tailor = defineCommand({
     "The result is packed as bpf-compatible's library reads it, the same bytes on any machine, ready to be linked into a program or to be shipped with it. " +
     'Only the kernels that are selected are moved.',
   options: {
-    object: list('<file>', 'eBPF object that is to run there, as clang writes it', {
+    object: list('<file>', 'eBPF object file, as clang writes it', {
       required: true,
       separator: 'lines',
     }),
