@@ -97,6 +97,7 @@ test.each([
   ['kill -SEGV $$', 'pahole-failed', /SIGSEGV/],
   ['exit 0', 'pahole-failed', /wrote no BTF/],
   ['echo "libbpf: failed: No space left on device" >&2; exit 1', 'no-space', /could not write/],
+  ['echo "memory exhausted" >&2; exit 1', 'out-of-memory', /ran out of memory/],
   ['kill -BUS $$', 'no-space', /could not write/],
   ['kill -XFSZ $$', 'no-space', /could not write/],
 ])('a pahole that does `%s` is %s', async (body, reason, message) => {

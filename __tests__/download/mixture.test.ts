@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeSection } from '../hostile/faults-page.ts';
 import { type Round, rounds, run, SICKNESSES, type Subject } from './mixtures.ts';
 
 /** `npm run test:faults` runs many, and writes docs/faults.md; every test run does a few. */
@@ -53,10 +52,8 @@ describe('a run with a healthy mirror', () => {
 afterAll(() => {
   if (!RECORD) return;
   const [alone] = runs;
-  const lines = [
-    '# Faults that are tried',
-    '',
-    '`npm run test:faults` writes this page. Servers on loopback misbehave by seed, in mixtures of 26 kinds: statuses,',
+  writeSection('Network', [
+    'Servers on loopback misbehave by seed, in mixtures of 26 kinds: statuses,',
     'silence, resets, wrong lengths and ranges, other versions, wrong bytes, dripping, redirects to nowhere, refused',
     'connections. Every round has to end with the right bytes or a reason by name.',
     '',
@@ -79,7 +76,5 @@ afterAll(() => {
       ([title, seconds]) =>
         `| ${title} | ${seconds.toFixed(1)} | ${(seconds / (alone?.[1] ?? 1)).toFixed(2)} |`,
     ),
-    '',
-  ];
-  writeFileSync(join(import.meta.dirname, '..', '..', 'docs', 'faults.md'), lines.join('\n'));
+  ]);
 });

@@ -81,6 +81,17 @@ test.each(files.map((name) => name.replace('.yaml', '')))(
   },
 );
 
+test.each(['distributions.md', 'distributions.zh-CN.md'])(
+  'the example in docs/%s is valid',
+  (name) => {
+    const text = readFileSync(join(root, 'docs', name), 'utf8');
+    const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
+    const source = parseSource(parse(example), name);
+    expect(source.id).toBe('ol');
+    expect(source.repositories.map(({ packages }) => packages)).toContain('listing');
+  },
+);
+
 test('an unconfirmed description is not offered by name, and is taken from its file', async () => {
   await expect(chooseSource('kylin', [])).rejects.toMatchObject({
     reason: 'not-found',

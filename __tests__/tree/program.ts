@@ -12,8 +12,8 @@ export interface Run {
   readonly peak: number;
 }
 
-/** The whole program as a process of its own, built from the sources as they are now. */
-export function buildProgram(folder: string) {
+/** Bundles the sources as they are now into one file; gives its path. */
+export function bundleProgram(folder: string): string {
   const root = join(import.meta.dirname, '..', '..');
   const outfile = join(folder, 'btfhub.mjs');
   buildSync({
@@ -23,6 +23,12 @@ export function buildProgram(folder: string) {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
+  return outfile;
+}
+
+/** The whole program as a process of its own, built from the sources as they are now. */
+export function buildProgram(folder: string) {
+  const outfile = bundleProgram(folder);
   return (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> =>
     new Promise((resolve) => {
       const began = performance.now();

@@ -140,7 +140,7 @@ async function refused(
       'Free some space, or choose another folder by --temp; a limit of the size of files (ulimit -f) looks the same.',
     );
   }
-  if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
+  if (/Cannot allocate memory|memory exhausted|out of memory|std::bad_alloc/i.test(said)) {
     return new Failure('out-of-memory', `pahole ran out of memory.${said}`);
   }
   if (await isUnreadable(vmlinux, said)) return unreadableDwarf(vmlinux, said);

@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts';
-import { type Compression, decompress as decode } from '../platform/decompress.ts';
+import { type Compression, DECODER_MEMORY, decompress as decode } from '../platform/decompress.ts';
 import type { Programs } from '../platform/programs.ts';
 
 /** Magic bytes -> how the file is compressed. A file with none of them is not compressed. */
@@ -29,7 +29,7 @@ export async function* decompress(
   most: number,
 ): AsyncGenerator<Uint8Array> {
   const { start, all } = await peek(body);
-  const xz = { program: 'xz', args: ['-dc', '--memlimit-decompress=512MiB'] };
+  const xz = { program: 'xz', args: ['-dc', `--memlimit-decompress=${DECODER_MEMORY}`] };
   const decoders = { programs, xz };
   const damaged = (why: string) =>
     new Failure('bad-repository', `${origin} cannot be unpacked: ${why}.`);

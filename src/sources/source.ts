@@ -89,6 +89,15 @@ const memberPath = v.pipe(
   v.includes('<uname>', 'has no <uname> in it'),
 );
 
+const vmlinuxPath = v.pipe(
+  v.string(),
+  v.maxLength(300),
+  v.regex(
+    /^\.\/.*<(?:uname|buildid)>/,
+    'does not begin with ./, or has no <uname> or <buildid> in it',
+  ),
+);
+
 const FlavourShape = v.strictObject({
   package: v.pipe(
     v.string(),
@@ -102,9 +111,9 @@ const FlavourShape = v.strictObject({
     ),
   ),
   vmlinux: v.pipe(
-    v.union([memberPath, v.pipe(v.array(memberPath), v.minLength(1), v.maxLength(10))]),
+    v.union([vmlinuxPath, v.pipe(v.array(vmlinuxPath), v.minLength(1), v.maxLength(10))]),
     v.description(
-      'path of vmlinux in the package, with <uname> in it; the first of several that exists',
+      'path of vmlinux in the package, with <uname> in it, or <buildid> for the two parts of a build ID; the first of several that exists',
     ),
   ),
   bootImage: v.pipe(

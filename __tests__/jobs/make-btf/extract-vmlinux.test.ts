@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { extractVmlinux } from '../../../src/jobs/make-btf/extract-vmlinux.ts';
+import { extractVmlinux, largestVmlinuxOf } from '../../../src/jobs/make-btf/extract-vmlinux.ts';
 import { systemPrograms } from '../../../src/platform/programs.ts';
 import { TAG } from '../../../src/rpm/tags.ts';
 import { stream } from '../../rpm/read.ts';
@@ -137,6 +137,33 @@ test.each([
   expect(await extractPacked(fill, PATH)).toEqual({ proven: true, content: VMLINUX });
 });
 
+test('a path with <buildid> is the largest file at a build ID, through a link too', async () => {
+  const at = (id: string) => `/usr/lib/debug/.build-id/${id}.debug`;
+  const real = '/usr/lib/debug/boot/vmlinux';
+  const small = (tree: string) => {
+    mkdirSync(dirname(join(tree, at('00/11'))), { recursive: true });
+    writeFileSync(join(tree, at('00/11')), 'a module');
+    mkdirSync(dirname(join(tree, at('ab/cdef01'))), { recursive: true });
+  };
+  const asFile = (tree: string) => {
+    small(tree);
+    writeFileSync(join(tree, at('ab/cdef01')), VMLINUX);
+  };
+  const asLink = (tree: string) => {
+    small(tree);
+    mkdirSync(dirname(join(tree, real)), { recursive: true });
+    writeFileSync(join(tree, real), VMLINUX);
+    symlinkSync('../../boot/vmlinux', join(tree, at('ab/cdef01')));
+  };
+  const wanted = '/usr/lib/debug/.build-id/<buildid>.debug';
+  for (const fill of [asFile, asLink]) {
+    expect(await extractPacked(fill, wanted)).toEqual({ proven: true, content: VMLINUX });
+  }
+  await expect(extractPacked(asFile, '/boot/<buildid>.debug')).rejects.toMatchObject({
+    reason: 'no-vmlinux',
+  });
+});
+
 test.each([
   ['to nothing', '/nowhere/vmlinux'],
   ['to itself', 'vmlinux'],
@@ -154,6 +181,10 @@ test('a package without it says what else it has', async () => {
     reason: 'no-vmlinux',
     message: expect.stringContaining(`but it has ${PATH}`),
   });
+});
+
+test('a vmlinux of far more bytes than its package is refused before a byte is unpacked', () => {
+  expect([1, 10e6, 600e6].map(largestVmlinuxOf)).toEqual([64e6, 160e6, 4e9]);
 });
 
 test('a vmlinux of more bytes than any kernel has is refused before a byte is unpacked', async () => {

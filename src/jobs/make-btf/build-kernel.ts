@@ -11,7 +11,7 @@ import {
 } from '../../archive/record.ts';
 import { checkPublishable, type Expectation } from '../../btf/check.ts';
 import { compareBtf } from '../../btf/compare.ts';
-import { findSection, readElf, type ZstdSection, zstdSectionsOf } from '../../btf/elf.ts';
+import { debugInfoOf, findSection, readElf, zstdSectionsOf } from '../../btf/elf.ts';
 import { withFile } from '../../btf/file.ts';
 import { makePlain } from '../../btf/plain.ts';
 import { Btf } from '../../btf/reader.ts';
@@ -22,6 +22,7 @@ import type { Task } from '../../report/progress.ts';
 import { sha256 } from '../../sha256.ts';
 import type { BootPackage, DebuginfoPackage, KernelPackage } from '../../sources/kernels.ts';
 import { embeddedBtf } from './embedded-btf.ts';
+import { largestVmlinuxOf } from './extract-vmlinux.ts';
 import { type FetchContext, fetchVmlinux } from './fetch-vmlinux.ts';
 import { encodeModules, type KernelWithModules } from './merge-modules.ts';
 import { type PaholeContext, runPahole } from './run-pahole.ts';
@@ -99,13 +100,14 @@ async function buildFromVmlinux(
       release = await context.space.acquire(vmlinux.size + ofModules + more, interrupted);
     };
     if (await isPacked(path)) {
-      const most = LARGEST_RATIO * vmlinux.size;
+      const most = Math.min(LARGEST_RATIO * vmlinux.size, largestVmlinuxOf(kernel.size));
       await needSpace(most);
       Object.assign(vmlinux, await unpackVmlinux(path, context.decoders, most));
     }
     const compressed = await withFile(path, zstdSectionsOf);
+    const debugInfo = await withFile(path, debugInfoOf);
+    expectUnpackable(vmlinux.size, Math.max(unpackedSize(compressed), debugInfo.size));
     if (compressed.length > 0) {
-      expectUnpackable(vmlinux.size, compressed);
       await needSpace(unpackedSize(compressed));
       await unpackDwarf(path, compressed, context.decoders);
     }
@@ -151,8 +153,7 @@ async function buildFromVmlinux(
 }
 
 /** Before a byte is unpacked: what its sections say they are. */
-function expectUnpackable(size: number, compressed: readonly ZstdSection[]): void {
-  const unpacked = unpackedSize(compressed);
+function expectUnpackable(size: number, unpacked: number): void {
   if (unpacked <= LARGEST_RATIO * size) return;
   throw new Failure(
     'bad-elf',

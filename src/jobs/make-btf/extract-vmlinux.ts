@@ -25,6 +25,8 @@ export interface WantedPackage {
   readonly vmlinuxPath: string;
   /** Where to look next, in this order, if it is not there. */
   readonly otherVmlinuxPaths?: readonly string[];
+  /** Bytes that vmlinux may have at most; default: 4 GB. */
+  readonly largestVmlinux?: number;
   /** Modules that are taken out as well, into a folder; undefined for none. */
   readonly modules: WantedModules | undefined;
 }
@@ -48,6 +50,17 @@ export interface Vmlinux {
 /** The largest vmlinux seen is below 1 GB, the largest debuginfo package unpacks to less than 10 GB. */
 const MOST_VMLINUX = 4e9;
 const MOST_UNPACKED = 64e9;
+/** Packages hold about as many bytes as their vmlinux has, or more; small ones may be packed better. */
+const LARGEST_SHARE = 16;
+const SMALL_VMLINUX = 64e6;
+
+/**
+ * Bytes that the vmlinux of a package of that size may have at most. More would be made to fill disk and memory: pahole
+ * needs twice as much memory as there is debug information.
+ */
+export function largestVmlinuxOf(packageSize: number): number {
+  return Math.min(MOST_VMLINUX, Math.max(SMALL_VMLINUX, LARGEST_SHARE * packageSize));
+}
 
 /**
  * Takes vmlinux out of a package while it is downloaded: RPM head, payload, cpio, one member, into `target`.
@@ -71,7 +84,7 @@ export async function extractVmlinux(
   }
   const entry = findVmlinux(head.files, wanted);
   if (!entry) throw noVmlinux(wanted, head.files);
-  checkSizes(head, entry);
+  checkSizes(head, entry, wanted.largestVmlinux ?? MOST_VMLINUX);
   const modules =
     wanted.modules === undefined
       ? []
@@ -155,11 +168,11 @@ function modulesBeside(vmlinuxPath: string): ModulesPlace {
 }
 
 /** By the header, before a byte is unpacked: the archive cannot hold more than the header says. */
-function checkSizes({ files }: PackageHead, vmlinux: PackageFile): void {
+function checkSizes({ files }: PackageHead, vmlinux: PackageFile, largest: number): void {
   const unpacked = files.reduce((sum, { size }) => sum + size, 0);
   const [what, size, most] =
-    vmlinux.size > MOST_VMLINUX
-      ? (['vmlinux', vmlinux.size, MOST_VMLINUX] as const)
+    vmlinux.size > largest
+      ? (['vmlinux', vmlinux.size, largest] as const)
       : (['the package', unpacked, MOST_UNPACKED] as const);
   if (size <= most) return;
   throw new Failure(
@@ -194,9 +207,13 @@ function wrongDigest({ algorithm, hex }: Digest, actual: string): Failure {
 /** As many links may lead to a file as Linux follows (`path_resolution(7)`). */
 const MOST_LINKS = 40;
 
+/** `ab/cdef0123...`: the first byte of a build ID, and the others. */
+const BUILD_ID = '[0-9a-f]{2}/[0-9a-f]{2,126}';
+
 /**
  * The first of the wanted paths that is there: a file, where a symlink leads to one, or the same path of a system whose
- * /lib is in /usr (`/usr/lib/debug/usr/lib/...`).
+ * /lib is in /usr (`/usr/lib/debug/usr/lib/...`). Of the files at paths with `<buildid>` the largest is taken: a module
+ * is smaller, and what it is not is found when its BTF is checked.
  */
 function findVmlinux(
   files: readonly PackageFile[],
@@ -212,6 +229,16 @@ function findVmlinux(
   };
   for (const member of [vmlinuxPath, ...otherVmlinuxPaths]) {
     const path = pathOfMember(member);
+    if (path.includes('<buildid>')) {
+      const literal = path.split('<buildid>').map((part) => part.replace(/[^\w/]/g, '\\$&'));
+      const pattern = new RegExp(`^${literal.join(BUILD_ID)}$`);
+      const fitting = files.filter((file) => pattern.test(file.path));
+      const [largest] = fitting
+        .flatMap((file) => follow(file.path) ?? [])
+        .sort((one, two) => two.size - one.size);
+      if (largest) return largest;
+      continue;
+    }
     const found = follow(path) ?? follow(path.replace('/lib/debug/lib/', '/lib/debug/usr/lib/'));
     if (found) return found;
   }

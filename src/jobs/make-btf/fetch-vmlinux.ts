@@ -7,7 +7,12 @@ import { DECODER_MEMORY } from '../../platform/decompress.ts';
 import type { PackageHead } from '../../rpm/package.ts';
 import type { DebuginfoPackage, KernelPackage } from '../../sources/kernels.ts';
 import { headerChecksumOf } from '../../sources/package-start.ts';
-import { extractVmlinux, type PayloadDecoders, type Vmlinux } from './extract-vmlinux.ts';
+import {
+  extractVmlinux,
+  largestVmlinuxOf,
+  type PayloadDecoders,
+  type Vmlinux,
+} from './extract-vmlinux.ts';
 import type { ModulesRequest } from './modules.ts';
 import { PackageBytes } from './package-bytes.ts';
 import type { PackageDownloader } from './package-downloader.ts';
@@ -175,11 +180,12 @@ class Attempt {
       this.#releaseMemory = await memory.acquire(DECODER_MEMORY, interrupted);
     };
     try {
-      const { nvra, vmlinuxPath, otherVmlinuxPaths = [] } = this.#kernel;
+      const { nvra, vmlinuxPath, otherVmlinuxPaths = [], size } = this.#kernel;
       const names = this.#context.modules?.names;
       const folder = dirname(this.#target);
       const modules = names === undefined ? undefined : { names, folder };
-      const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths, modules };
+      const largestVmlinux = largestVmlinuxOf(size);
+      const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths, largestVmlinux, modules };
       const xzRange = (range: ByteRange) => {
         const programs = this.#mayCut ? decoders.xzRange(range) : undefined;
         this.cut = programs !== undefined;

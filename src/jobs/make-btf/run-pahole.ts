@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { debugInfoOf } from '../../btf/elf.ts';
-import { encodeBtf } from '../../btf/encode.ts';
+import { type EncoderProgram, encodeBtf } from '../../btf/encode.ts';
 import { withFile } from '../../btf/file.ts';
 import { Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -67,8 +67,31 @@ async function start(
   const { args, flags } = paholeArguments(pahole, { profile, jobs });
   const file = `${vmlinux}.btf`;
   await rm(file, { force: true });
-  const encoder = { path: pahole.path, args };
+  const most = await memoryLimit(pahole.version, vmlinux, jobs);
+  const encoder = limited(platform, { path: pahole.path, args }, most);
   const signal = platform.interrupted;
   await encodeBtf(platform.programs, encoder, { vmlinux, base, output: file, signal });
   return { file, flags };
+}
+
+/** pahole may take so many bytes for itself, however little debug information there is. */
+const LEAST_LIMIT = 768 * 1024 * 1024;
+
+/**
+ * Bytes of data that pahole may have: twice what is reckoned for it, and vmlinux, which it maps to write. Debug
+ * information that is made for it makes pahole take a hundred times as much.
+ */
+async function memoryLimit(version: string, vmlinux: string, jobs: number): Promise<number> {
+  const { size, debugInfo } = await withFile(vmlinux, async (source) => ({
+    size: source.size,
+    debugInfo: await debugInfoOf(source),
+  }));
+  return size + Math.max(LEAST_LIMIT, 2 * paholeMemory(version, debugInfo, jobs));
+}
+
+/** With RLIMIT_DATA (getrlimit(2)) by prlimit of util-linux; without a limit where there is none. */
+function limited(platform: Platform, encoder: EncoderProgram, bytes: number): EncoderProgram {
+  const prlimit = platform.programs.find('prlimit');
+  if (prlimit === undefined) return encoder;
+  return { path: prlimit, args: [`--data=${Math.ceil(bytes)}`, encoder.path, ...encoder.args] };
 }
