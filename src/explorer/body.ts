@@ -17,7 +17,7 @@ export function isPackedAsText(body: string): boolean {
 
 /** The same text gives the same bytes everywhere, which zlib does not promise from build to build. */
 export function packBody(body: string): PackedBody {
-  return isPackedAsText(body) ? body : deflateSync(strToU8(body), { level: 9 });
+  return isPackedAsText(body) ? body : deflateSync(strToU8(body), { level: 6 });
 }
 
 /** @throws Failure `bad-archive` for what cannot be inflated */

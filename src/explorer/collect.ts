@@ -19,13 +19,13 @@ export interface CollectedDefinition {
  */
 export function* collectDefinitions(
   btf: Btf,
-  isWanted: (name: string) => boolean = () => true,
+  isWanted?: (name: string) => boolean,
 ): Generator<CollectedDefinition> {
   const notation = new Notation(btf);
   const sections = sectionsOf(btf);
   for (let id = btf.firstId; id <= btf.lastId; id++) {
     const kind = KIND_OF[btf.kindOf(id)];
-    if (kind === undefined || !isWanted(btf.nameOf(id))) continue;
+    if (kind === undefined || isWanted?.(btf.nameOf(id)) === false) continue;
     const type = btf.type(id);
     if (type.name === '') continue;
     const body = notation.definition(type, sections.get(id) ?? '');

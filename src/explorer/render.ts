@@ -221,10 +221,7 @@ function split(
     case 'const':
     case 'volatile':
     case 'restrict':
-      // A qualifier of a pointer stands behind its star, all others before the first word.
-      if (isPointer(type.of))
-        return split(type.of, ` ${type.kind}${name === '' ? '' : ' '}${name.trimStart()}`);
-      return qualified(type.kind, split(type.of, name));
+      return splitQualified(type, name);
     case 'tag':
       return split(type.of, name);
     case 'array':
@@ -236,17 +233,34 @@ function split(
   }
 }
 
-function isPointer(type: TypeTree): boolean {
-  if (type.kind === 'pointer') return true;
-  const isQualifier = type.kind === 'const' || type.kind === 'volatile' || type.kind === 'restrict';
-  return (isQualifier || type.kind === 'tag') && isPointer(type.of);
+type Qualified = TypeTree & { readonly kind: 'const' | 'volatile' | 'restrict' };
+
+function isQualified(type: TypeTree): type is Qualified {
+  return type.kind === 'const' || type.kind === 'volatile' || type.kind === 'restrict';
 }
 
-function qualified(
-  kind: 'const' | 'volatile' | 'restrict',
-  { base, declarator }: { readonly base: TypeTree; readonly declarator: string },
-): { readonly base: TypeTree; readonly declarator: string } {
+function splitQualified(type: Qualified, name: string): ReturnType<typeof split> {
+  const { kind, of } = type;
+  if (of.kind === 'array') {
+    // A qualifier of an array is one of its elements, which often have it already.
+    const element = hasQualifier(of.of, kind) ? of.of : ({ kind, of: of.of } as const);
+    return split({ kind: 'array', length: of.length, of: element }, name);
+  }
+  // gcc's DWARF has functions that do not return as volatile ones, which C cannot say.
+  if (of.kind === 'function') return split(of, name);
+  // A qualifier of a pointer stands behind its star, all others before the first word.
+  if (isPointer(of)) return split(of, ` ${kind}${name === '' ? '' : ' '}${name.trimStart()}`);
+  const { base, declarator } = split(of, name);
   return { base: { kind, of: base }, declarator };
+}
+
+function hasQualifier(type: TypeTree, kind: Qualified['kind']): boolean {
+  return isQualified(type) && (type.kind === kind || hasQualifier(type.of, kind));
+}
+
+function isPointer(type: TypeTree): boolean {
+  if (type.kind === 'pointer') return true;
+  return (isQualified(type) || type.kind === 'tag') && isPointer(type.of);
 }
 
 /** In brackets where a star stands first, which binds less than what follows. */
@@ -264,9 +278,7 @@ function parametersText({ parameters }: Signature): string {
 }
 
 function unqualified(type: TypeTree): { readonly qualifiers: string; readonly core: TypeTree } {
-  if (type.kind !== 'const' && type.kind !== 'volatile' && type.kind !== 'restrict') {
-    return { qualifiers: '', core: type };
-  }
+  if (!isQualified(type)) return { qualifiers: '', core: type };
   const { qualifiers, core } = unqualified(type.of);
   return { qualifiers: `${type.kind} ${qualifiers}`, core };
 }

@@ -10,7 +10,8 @@ import type { TableRows } from './sqlite.ts';
  * and kernels can come in any order: what is written depends only on what was added.
  */
 export class DefinitionStore {
-  #names = new Map<string, StoredName>();
+  /** By the number of the kind, and the name. */
+  #names: readonly Map<string, StoredName>[] = DEFINITION_KINDS.map(() => new Map());
 
   /** Adds a definition of the kernel at a position; the same one again changes nothing. */
   add(position: number, { kind, name, body }: CollectedDefinition): void {
@@ -45,20 +46,23 @@ export class DefinitionStore {
    * @param positions the new position by the old one; undefined takes the kernel away
    */
   move(positions: readonly (number | undefined)[]): void {
-    const names = new Map<string, StoredName>();
-    for (const [key, { kind, name, versions }] of this.#names) {
-      const kept = versions
-        .map(({ body, sum, runs }) => ({ body, sum, runs: moveRuns(runs, positions) }))
-        .filter(({ runs }) => runs.length > 0);
-      if (kept.length > 0) names.set(key, { kind, name, versions: kept });
-    }
-    this.#names = names;
+    if (positions.every((position, old) => position === old)) return;
+    this.#names = this.#names.map((names) => {
+      const moved = new Map<string, StoredName>();
+      for (const { kind, name, versions } of names.values()) {
+        const kept = versions
+          .map(({ body, sum, runs }) => ({ body, sum, runs: moveRuns(runs, positions) }))
+          .filter(({ runs }) => runs.length > 0);
+        if (kept.length > 0) moved.set(name, { kind, name, versions: kept });
+      }
+      return moved;
+    });
   }
 
   /** Number of different definitions. */
   get size(): number {
     let size = 0;
-    for (const { versions } of this.#names.values()) size += versions.length;
+    for (const { versions } of this.#all()) size += versions.length;
     return size;
   }
 
@@ -67,7 +71,7 @@ export class DefinitionStore {
    * @param series the series of the kernel at each position
    */
   tables(series: readonly number[]): readonly TableRows[] {
-    const names = [...this.#names.values()].sort(compareNames).map(({ kind, name, versions }) => ({
+    const names = [...this.#all()].sort(compareNames).map(({ kind, name, versions }) => ({
       kind,
       name,
       versions: versions.toSorted(compareStored),
@@ -81,12 +85,17 @@ export class DefinitionStore {
     ];
   }
 
+  *#all(): Generator<StoredName> {
+    for (const names of this.#names) yield* names.values();
+  }
+
   #nameOf(kind: number, name: string): StoredName {
-    const key = `${kind} ${name}`;
-    const known = this.#names.get(key);
+    const names = this.#names[kind];
+    if (names === undefined) throw new RangeError(`there is no kind ${kind}`);
+    const known = names.get(name);
     if (known !== undefined) return known;
     const stored: StoredName = { kind, name, versions: [] };
-    this.#names.set(key, stored);
+    names.set(name, stored);
     return stored;
   }
 }
