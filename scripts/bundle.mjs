@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// Makes dist/: the launcher btfhub.mjs, btfhub-main.mjs, which is src/cli.ts with all that it imports, and site/, which is
-// src/pages/ for browsers. With --check nothing is written: it fails when the committed files are not what the sources
+// Makes dist/: the launcher btfhub.mjs, btfhub-main.mjs, which is src/cli.ts with all that it imports, a file for each
+// thing that it imports later, when it is needed, and site/, which is src/pages/ for browsers. With --check nothing is written: it fails when the committed files are not what the sources
 // give, byte for byte.
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -27,11 +27,18 @@ const withoutIdentityTokens = {
     })),
 };
 
+// Node keeps the text of a program in memory: comments, spaces and what few commands need would be in it for all.
 const result = await build({
   absWorkingDir: root,
-  entryPoints: ['src/cli.ts'],
-  outfile: 'btfhub-main.mjs',
+  entryPoints: { 'btfhub-main': 'src/cli.ts' },
+  outdir: '.',
+  outExtension: { '.js': '.mjs' },
+  chunkNames: 'part-[hash]',
   bundle: true,
+  splitting: true,
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 500,
   platform: 'node',
   format: 'esm',
   target: 'node20.18',
@@ -42,6 +49,12 @@ const result = await build({
   write: false,
   logLevel: 'warning',
 });
+
+// Names that stay the same when a part changes.
+const isPart = (name) => name.startsWith('part-');
+const parts = result.outputFiles.map(({ path }) => basename(path)).filter(isPart);
+const numbered = (text) =>
+  parts.reduce((done, part, index) => done.replaceAll(part, `part-${index + 1}.mjs`), text);
 
 const pages = await build({
   absWorkingDir: root,
@@ -68,7 +81,12 @@ const wasm = readFileSync(
 
 const files = {
   'btfhub.mjs': readFileSync(join(root, 'scripts', 'launcher.mjs')),
-  'btfhub-main.mjs': Buffer.from(result.outputFiles[0].contents),
+  ...Object.fromEntries(
+    result.outputFiles.map(({ path, text }) => [
+      numbered(basename(path)),
+      Buffer.from(numbered(text)),
+    ]),
+  ),
   'site/index.html': ofPages('index.html'),
   'site/site.css': ofPages('site.css'),
   'site/icon.svg': ofPages('icon.svg'),
@@ -94,3 +112,10 @@ for (const [name, content] of Object.entries(files)) {
   }
 }
 if (!process.argv.includes('--check')) chmodSync(join(root, 'dist', 'btfhub.mjs'), 0o755);
+
+for (const name of readdirSync(join(root, 'dist')).filter((one) => isPart(one) && !files[one])) {
+  if (process.argv.includes('--check')) {
+    process.stderr.write(`dist/${name} is left over: run 'npm run build'.\n`);
+    process.exitCode = 1;
+  } else rmSync(join(root, 'dist', name));
+}

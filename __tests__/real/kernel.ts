@@ -66,7 +66,7 @@ export function testKernel(title: string, options: readonly string[], ownBtf = t
       expect(await readdir(places.temp)).toEqual([]);
     });
 
-    test('Node stays under 150 MB, started as docs/throughput.md says', () => {
+    test('Node stays under 150 MB', () => {
       printTimes(title, built, record);
       expect(built.peak).toBeLessThan(MOST_MEMORY);
     });

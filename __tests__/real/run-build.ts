@@ -44,7 +44,7 @@ export function startBuild(
   const args = ['build', '--release', release, '--arch', arch, '--kernel', uname];
   args.push('--mirror', mirror, '--output', output, '--temp', temp, '--cache', 'none');
   args.push('--pahole', 'system', '--xz', 'system', '--json', ...more);
-  const child = spawn(process.execPath, ['--max-semi-space-size=1', BUNDLE, ...args], {
+  const child = spawn(process.execPath, [BUNDLE, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

@@ -66,7 +66,7 @@ export class Window {
    * A new segment; undefined while there is no room for all of it.
    *
    * `share` is the part that its mirror's connection has in the pace of all (0 to 1), undefined when that is not
-   * known. The segment is that part of half of the window, so that all take about as long; the first one is large
+   * known. The segment is that part of four fifths of the window, so that all take about as long; the first one is large
    * enough to measure a rate by. Towards the end of the file segments get smaller, so that the `running` requests
    * and this one end together. Where the consumer is slower than the network, one connection keeps up with it and
    * has the whole share: few large segments. A segment that took any small room would be followed by many such.
@@ -74,7 +74,7 @@ export class Window {
   cut(share: number | undefined, running: number): Segment | undefined {
     const width = this.#width();
     const left = this.size - this.#planned;
-    const fair = share === undefined ? width / 32 : (width / 2) * share;
+    const fair = share === undefined ? width / 32 : width * 0.8 * share;
     const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
     const length = Math.min(Math.ceil(wanted), left);
     if (length > this.end - this.#planned) return undefined;

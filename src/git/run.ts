@@ -1,5 +1,5 @@
 import { parseEnv } from '@simple-git/argv-parser';
-import { GitError, GitPluginError, type SimpleGitOptions, simpleGit } from 'simple-git';
+import type { SimpleGit, SimpleGitOptions } from 'simple-git';
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { GitCredential } from './credential.ts';
@@ -9,13 +9,13 @@ import { explainGitError } from './explain-error.ts';
 export type GitPlatform = Pick<Platform, 'env' | 'programs' | 'interrupted'>;
 
 /** Git ended with another status than 0. Both streams are kept: `push --porcelain` reports on the first. */
-export class GitExitError extends GitError {
+export class GitExitError extends Error {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 
   constructor(status: number, stdout: string, stderr: string) {
-    super(undefined, stderr.trim() || stdout.trim() || `git ended with status ${status}`);
+    super(stderr.trim() || stdout.trim() || `git ended with status ${status}`);
     this.status = status;
     this.stdout = stdout;
     this.stderr = stderr;
@@ -90,19 +90,19 @@ export class GitRunner {
    * Throws GitExitError on any status but 0.
    */
   local(args: readonly string[], call: GitCall = {}): Promise<string> {
-    return this.#settle(this.#git(call, this.#localEnv(call), {}).raw([...args]));
+    return this.#run(call, this.#localEnv(call), {}, (git) => git.raw([...args]));
   }
 
   /** The same for `cat-file`, whose output is bytes. */
   catFile(args: readonly string[], call: GitCall = {}): Promise<Buffer> {
-    return this.#settle(this.#git(call, this.#localEnv(call), {}).binaryCatFile([...args]));
+    return this.#run(call, this.#localEnv(call), {}, (git) => git.binaryCatFile([...args]));
   }
 
   /** `git init` here, bare and without a template. */
   init(args: readonly string[]): Promise<string> {
     const unsafe = { allowUnsafeTemplateDir: true };
-    const git = this.#git({}, this.#localEnv({}), unsafe);
-    return this.#settle(git.raw(['init', '--quiet', '--bare', '--template=', ...args, '.']));
+    const init = ['init', '--quiet', '--bare', '--template=', ...args, '.'];
+    return this.#run({}, this.#localEnv({}), unsafe, (git) => git.raw(init));
   }
 
   /** Standard output of a command that talks to the remote, with the credential. */
@@ -114,7 +114,7 @@ export class GitRunner {
       credential === undefined
         ? {}
         : { allowUnsafeCredentialHelper: true, allowUnsafeAskPass: true };
-    return this.#settle(this.#git({ ...call, config }, env, unsafe).raw([...args]));
+    return this.#run({ ...call, config }, env, unsafe, (git) => git.raw([...args]));
   }
 
   /**
@@ -137,12 +137,17 @@ export class GitRunner {
     return { ...this.#env, GIT_NO_LAZY_FETCH: '1', ...call.env };
   }
 
-  #git(
+  /** An interruption is reported as what it is, not as git's complaint about it. */
+  async #run<T>(
     { input, config = [] }: GitCall,
     env: Readonly<Record<string, string>>,
     unsafe: NonNullable<SimpleGitOptions['unsafe']>,
-  ) {
-    return simpleGit({
+    command: (git: SimpleGit) => PromiseLike<T>,
+  ): Promise<T> {
+    // Loaded here, because many commands run no git.
+    const { GitPluginError, simpleGit } = await import('simple-git');
+    let failed: GitExitError | undefined;
+    const git = simpleGit({
       baseDir: this.folder,
       config: ['gc.auto=0', 'maintenance.auto=false', ...config],
       allowEnvironment: Object.keys(env),
@@ -153,19 +158,16 @@ export class GitRunner {
       errors: (error, { exitCode, stdOut, stdErr }) => {
         if (exitCode === 0 || error instanceof GitPluginError) return error;
         const text = (chunks: Buffer[]) => this.hide(Buffer.concat(chunks).toString('utf8'));
-        return new GitExitError(exitCode, text(stdOut), text(stdErr));
+        failed = new GitExitError(exitCode, text(stdOut), text(stdErr));
+        return failed;
       },
     }).env(env);
-  }
-
-  /** An interruption is reported as what it is, not as git's complaint about it. */
-  async #settle<T>(answer: PromiseLike<T>): Promise<T> {
     try {
-      return await answer;
+      return await command(git);
     } catch (error) {
       this.#platform.interrupted.throwIfAborted();
-      if (error instanceof GitExitError) throw error;
-      throw new Failure('internal', 'git could not be run.', undefined, error);
+      // simple-git wraps it, and keeps no more than its message.
+      throw failed ?? new Failure('internal', 'git could not be run.', undefined, error);
     }
   }
 }

@@ -1,6 +1,7 @@
-import { type Key, readKeys, type Subkey } from 'openpgp';
+import type { Key, Subkey } from 'openpgp';
 import { describe, Failure } from '../failure.ts';
 import { printable } from '../names.ts';
+import { openpgp } from './openpgp.ts';
 
 declare const checked: unique symbol;
 
@@ -104,6 +105,7 @@ function keyIdOf(key: Key | Subkey): string {
 const ARMOR = /-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g;
 
 async function keysOf({ name, bytes }: KeyFile): Promise<Key[]> {
+  const { readKeys } = await openpgp();
   const blocks = Buffer.from(bytes).toString('latin1').match(ARMOR);
   try {
     if (blocks === null) return await readKeys({ binaryKeys: bytes });

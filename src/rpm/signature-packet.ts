@@ -1,16 +1,8 @@
 import { constants, createHash, createPublicKey, createVerify, type KeyObject } from 'node:crypto';
-import {
-  config,
-  createMessage,
-  enums,
-  type Key,
-  readSignature,
-  SignaturePacket,
-  type Subkey,
-  verify,
-} from 'openpgp';
+import type { Key, Subkey } from 'openpgp';
 import { describe } from '../failure.ts';
 import { corrupt } from './corrupt.ts';
+import { openpgp } from './openpgp.ts';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from './tags.ts';
 
 /** One OpenPGP signature over a header. */
@@ -62,6 +54,7 @@ function newLength(packet: Buffer): [start: number, length: number] {
 }
 
 async function current(packet: Uint8Array): Promise<HeaderSignature> {
+  const { config, createMessage, enums, readSignature, SignaturePacket, verify } = await openpgp();
   const signature = await readSignature({ binarySignature: packet }).catch((error) => {
     throw corrupt(`The signature of the header cannot be read: ${describe(error)}`);
   });
@@ -80,12 +73,21 @@ async function current(packet: Uint8Array): Promise<HeaderSignature> {
     verify: async (bytes, primary, _key, now) => {
       const message = await createMessage({ binary: bytes });
       const verificationKeys = [primary];
+      // Packages of 2020 to 2023 are signed over SHA-1, which openpgp refuses by default: to forge one, a header with
+      // the digest of a signed one would have to be found, which is not possible yet; so it is allowed here, and
+      // reported. MD5 never is. A key whose expiry was extended has a self-signature that is newer than what it signed
+      // before, hence the second setting; whether the key is good now, the caller checks.
       const result = await verify({
         message,
         signature,
         verificationKeys,
         date: now,
-        config: CONFIG,
+        config: {
+          rejectMessageHashAlgorithms: new Set(
+            [...config.rejectMessageHashAlgorithms].filter((hash) => hash !== enums.hash.sha1),
+          ),
+          allowInsecureVerificationWithReformattedKeys: true,
+        },
       });
       const [verification] = result.signatures;
       if (verification === undefined) throw new Error('Signature was not checked');
@@ -93,19 +95,6 @@ async function current(packet: Uint8Array): Promise<HeaderSignature> {
     },
   };
 }
-
-/**
- * Packages of 2020 to 2023 are signed over SHA-1, which openpgp refuses by default: to forge one, a header with the digest of
- * a signed one would have to be found, which is not possible yet; so it is allowed here, and reported. MD5 never is.
- * A key whose expiry was extended has a self-signature that is newer than what it signed before, hence the second setting;
- * whether the key is good now, the caller checks.
- */
-const CONFIG = {
-  rejectMessageHashAlgorithms: new Set(
-    [...config.rejectMessageHashAlgorithms].filter((hash) => hash !== enums.hash.sha1),
-  ),
-  allowInsecureVerificationWithReformattedKeys: true,
-};
 
 function version3(body: Buffer): HeaderSignature {
   if (body.length < 21 || body[1] !== 5 || body[2] !== BINARY_DOCUMENT || body[15] !== RSA) {

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
 import { describe, Failure } from '../failure.ts';
 import { BUILT_IN } from './built-in.ts';
 import { noMatch } from './nearest.ts';
@@ -59,6 +58,8 @@ export async function chooseSource(word: string, files: readonly string[]): Prom
 export async function readSources(file: string): Promise<readonly Source[]> {
   let data: unknown;
   try {
+    // Loaded here, because hardly any run reads such a file.
+    const { parse } = await import('yaml');
     data = parse(await readFile(file, 'utf8'), { maxAliasCount: 100 });
   } catch (error) {
     throw new Failure(
