@@ -18,7 +18,9 @@ afterAll(async () => {
 
 function btfhub(args: string[], node: string[] = []) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...node, bundle, ...args], {
-    ...{ cwd: folder, encoding: 'utf8', env: { ...process.env, GITHUB_ACTIONS: undefined } },
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, GITHUB_ACTIONS: undefined },
   });
   return { status, stdout, stderr };
 }

@@ -49,9 +49,15 @@ async function runs(
     {
       cwd,
       env: {
-        ...{ HOME: folder, GIT_CONFIG_NOSYSTEM: '1', PATH: `${bin}:${process.env.PATH}` },
-        ...{ BTFHUB_ARCHIVE: archive, BTFHUB_MINIMUM_TYPES: '1', BTFHUB_SIGNATURE: 'off' },
-        ...{ BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system', BTFHUB_MIRROR: mirror.url },
+        HOME: folder,
+        GIT_CONFIG_NOSYSTEM: '1',
+        PATH: `${bin}:${process.env.PATH}`,
+        BTFHUB_ARCHIVE: archive,
+        BTFHUB_MINIMUM_TYPES: '1',
+        BTFHUB_SIGNATURE: 'off',
+        BTFHUB_PAHOLE: 'system',
+        BTFHUB_XZ: 'system',
+        BTFHUB_MIRROR: mirror.url,
         ...env,
       },
     },

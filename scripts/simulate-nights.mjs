@@ -55,7 +55,11 @@ async function planner() {
         export { OPENEULER } from './src/sources/openeuler.ts';`,
       resolveDir: root,
     },
-    ...{ outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'warning',
     // Some packages of the planner are CommonJS and call require.
     banner: {
       js: `import { createRequire as __createRequire } from 'node:module';
@@ -81,8 +85,15 @@ function history(count, random) {
     const uname = `5.10.0-${index + 1}.0.0.1.oe2203.${arch}`;
     const size = Math.round(300e6 + 210e6 * random());
     return {
-      ...{ distribution: 'openEuler', versionId: '22.03', releases: ['22.03-LTS'], arch, uname },
-      ...{ flavour: 'stock', nvra: `kernel-debuginfo-${uname}`, size, builtAt: index },
+      distribution: 'openEuler',
+      versionId: '22.03',
+      releases: ['22.03-LTS'],
+      arch,
+      uname,
+      flavour: 'stock',
+      nvra: `kernel-debuginfo-${uname}`,
+      size,
+      builtAt: index,
       evr: { epoch: 0, version: '5.10.0', release: `${index + 1}.0.0.1.oe2203` },
       checksum: { algorithm: 'sha256', value: `${index}`.padStart(64, '0') },
     };

@@ -154,7 +154,11 @@ async function commandsOf() {
         export { kebab, variableOf } from './src/commands/values.ts';`,
       resolveDir: root,
     },
-    ...{ outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'warning',
     banner: {
       js: `import { createRequire as __createRequire } from 'node:module';
         const require = __createRequire(import.meta.url);`,

@@ -40,7 +40,11 @@ mkdirSync(cache, { recursive: true });
 const outfile = join(cache, 'source-schema.mjs');
 await build({
   stdin: { contents: "export { SourceShape } from './src/sources/source.ts';", resolveDir: root },
-  ...{ outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' },
+  outfile,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  logLevel: 'warning',
   banner: {
     js: `import { createRequire as __createRequire } from 'node:module';
       const require = __createRequire(import.meta.url);`,

@@ -11,7 +11,8 @@ export interface WorkflowFile {
 }
 
 const known = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-  ...{ cwd: root, encoding: 'utf8' },
+  cwd: root,
+  encoding: 'utf8',
 }).split('\n');
 
 /** The files of the project whose path, from its root, is like this. */

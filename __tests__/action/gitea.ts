@@ -43,7 +43,9 @@ export async function startGitea(token: string): Promise<GiteaStandIn> {
       const same = pulls.some(({ head }) => head.ref === given.head);
       if (same) return answer(409, { message: 'pull request already exists for these targets' });
       const pull = {
-        ...{ number: pulls.length + 1, title: given.title, body: given.body ?? '' },
+        number: pulls.length + 1,
+        title: given.title,
+        body: given.body ?? '',
         html_url: `https://forge.test/openeuler/archive/pulls/${pulls.length + 1}`,
         head: { ref: given.head, repo: { id: 1, full_name: 'openeuler/archive' } },
         base: { ref: given.base, repo: { id: 1, full_name: 'openeuler/archive' } },

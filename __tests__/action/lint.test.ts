@@ -32,7 +32,8 @@ async function diagnose({ path, text }: WorkflowFile): Promise<string[]> {
 function actionlint(paths: readonly string[]): string[] {
   const program = join(import.meta.dirname, 'actionlint.cjs');
   const { stdout, stderr } = spawnSync(process.execPath, [program, ...paths], {
-    ...{ cwd: root, encoding: 'utf8' },
+    cwd: root,
+    encoding: 'utf8',
   });
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as string[];

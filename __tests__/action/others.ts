@@ -55,7 +55,8 @@ export function metadataOf(name: string): ActionMetadata | undefined {
   ]);
   const outputs = (other.outputs ?? []).map((output) => [output, { description: output }]);
   return {
-    ...{ name, description: name },
+    name,
+    description: name,
     inputs: Object.fromEntries(inputs),
     outputs: Object.fromEntries(outputs),
   };

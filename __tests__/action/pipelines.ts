@@ -68,11 +68,15 @@ async function runAtomGitJob(where: string, leg: AtomGitJob): Promise<Ran[]> {
       continue;
     }
     const ended = await runScript({
-      ...{ text: fill(step.run), shell: 'bash', cwd: workspace, host: 'ATOMGIT' },
+      text: fill(step.run),
+      shell: 'bash',
+      cwd: workspace,
+      host: 'ATOMGIT',
       folder: join(workspace, `.step${number}`),
       env: {
         ...fillAll(pipeline.env),
-        ...{ ATOMGIT_ACTIONS: 'true', ATOMGIT_REPOSITORY: 'openeuler/btfhub-archive' },
+        ATOMGIT_ACTIONS: 'true',
+        ATOMGIT_REPOSITORY: 'openeuler/btfhub-archive',
         ...machineOf(machine),
         ...fillAll(step.env),
       },
@@ -111,11 +115,14 @@ export async function runGiteeGo(text: string, machine: Machine): Promise<Ran[]>
     for (const step of stage.steps as Node[]) {
       for (const script of step.script as string[]) {
         const ended = await runScript({
-          ...{ text: script, shell: 'bash', cwd: machine.home },
+          text: script,
+          shell: 'bash',
+          cwd: machine.home,
           folder: join(machine.home, `.step${ran.length}`),
           env: {
             ...variables,
-            ...{ GITEE_PIPELINE_NAME: String(pipeline.name), GITEE_PIPELINE_BUILD_NUMBER: '7' },
+            GITEE_PIPELINE_NAME: String(pipeline.name),
+            GITEE_PIPELINE_BUILD_NUMBER: '7',
             ...machineOf(machine),
             ...machine.secrets,
           },
@@ -159,10 +166,13 @@ export async function runJenkins(
     const [, credentials] = /credentialsId: '[^']+', variable: '(\w+)'/.exec(stage) ?? [];
     for (const [, script = ''] of stage.matchAll(/\bsh '([^']+)'/g)) {
       const ended = await runScript({
-        ...{ text: script, shell: 'sh', cwd: workspace },
+        text: script,
+        shell: 'sh',
+        cwd: workspace,
         folder: join(machine.home, `.step${ran.length}`),
         env: {
-          ...{ JENKINS_URL: 'http://jenkins.test/', BUILD_URL: 'http://jenkins.test/job/btf/3/' },
+          JENKINS_URL: 'http://jenkins.test/',
+          BUILD_URL: 'http://jenkins.test/job/btf/3/',
           ...environment(head),
           ...environment(stage),
           ...machineOf(machine),

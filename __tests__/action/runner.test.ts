@@ -24,7 +24,10 @@ async function run(
   }
   const services = new HostServices(folder, join(folder, 'host'));
   return runWorkflow(join(folder, '.github/workflows', workflow), {
-    ...{ project: folder, services, home: join(folder, 'run'), event: 'push' },
+    project: folder,
+    services,
+    home: join(folder, 'run'),
+    event: 'push',
     ...trigger,
   });
 }

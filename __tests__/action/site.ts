@@ -38,7 +38,12 @@ export async function openSite(): Promise<Site> {
   const git = await startGitServer(repositories, { users: { [TOKEN]: 'write' } });
   const forge = await startGitea(TOKEN);
   return {
-    ...{ folder, packages, mirror: mirror.url, git, archive, forge },
+    folder,
+    packages,
+    mirror: mirror.url,
+    git,
+    archive,
+    forge,
     archiveUrl: git.url('openeuler/archive.git'),
     services: new HostServices(root, join(folder, 'host')),
     close: async () => {
@@ -53,9 +58,15 @@ export async function openSite(): Promise<Site> {
 /** The settings with which the demonstration's small kernels build anywhere, as BTFHUB_* has them. */
 export function demoSettings(site: Site): Record<string, string> {
   return {
-    ...{ BTFHUB_MIRROR: site.mirror, BTFHUB_ARCHIVE: site.archiveUrl, BTFHUB_MINIMUM_TYPES: '100' },
-    ...{ BTFHUB_SIGNATURE: 'off', BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system' },
-    ...{ BTFHUB_FORGE: 'gitea', BTFHUB_API_URL: site.forge.root, BTFHUB_ALLOW_EMPTY: 'true' },
+    BTFHUB_MIRROR: site.mirror,
+    BTFHUB_ARCHIVE: site.archiveUrl,
+    BTFHUB_MINIMUM_TYPES: '100',
+    BTFHUB_SIGNATURE: 'off',
+    BTFHUB_PAHOLE: 'system',
+    BTFHUB_XZ: 'system',
+    BTFHUB_FORGE: 'gitea',
+    BTFHUB_API_URL: site.forge.root,
+    BTFHUB_ALLOW_EMPTY: 'true',
   };
 }
 
@@ -63,9 +74,16 @@ export function demoSettings(site: Site): Record<string, string> {
 export function ownersWorkflow(site: Site, extra: Readonly<Record<string, unknown>> = {}): string {
   const workflow = parse(readFileSync(join(root, 'examples/github/update-archive.yml'), 'utf8'));
   Object.assign(workflow.jobs.archive.with, {
-    ...{ archive: site.archiveUrl, mirror: site.mirror, signature: 'off' },
-    ...{ pahole: 'system', xz: 'system', 'minimum-types': '100', 'max-jobs': '4' },
-    ...{ forge: 'gitea', 'api-url': site.forge.root, 'allow-empty': true },
+    archive: site.archiveUrl,
+    mirror: site.mirror,
+    signature: 'off',
+    pahole: 'system',
+    xz: 'system',
+    'minimum-types': '100',
+    'max-jobs': '4',
+    forge: 'gitea',
+    'api-url': site.forge.root,
+    'allow-empty': true,
     ...extra,
   });
   return stringify(workflow);

@@ -31,8 +31,13 @@ async function night(
   site.services.beginRun();
   nights += 1;
   return runWorkflow(path, {
-    ...{ project: root, services: site.services, home: join(site.folder, `night${nights}`) },
-    ...{ event: 'schedule', number: nights, secrets: { BTFHUB_TOKEN: TOKEN }, ...trigger },
+    project: root,
+    services: site.services,
+    home: join(site.folder, `night${nights}`),
+    event: 'schedule',
+    number: nights,
+    secrets: { BTFHUB_TOKEN: TOKEN },
+    ...trigger,
   });
 }
 

@@ -13,7 +13,10 @@ test('sound BTF is counted', () => {
     { kind: 'TYPEDEF', name: 'number', word: 1 },
   );
   expect(summary).toEqual({
-    ...{ size: 24 + 16 + 12 + 12 + 12, byteOrder: 'little', types: 3, stringBytes: 12 },
+    size: 24 + 16 + 12 + 12 + 12,
+    byteOrder: 'little',
+    types: 3,
+    stringBytes: 12,
     kinds: { INT: 1, PTR: 1, TYPEDEF: 1 },
   });
 });
@@ -146,7 +149,9 @@ test('a struct that points to itself, and a function that takes itself, are soun
 
 test('a chain of 100,000 typedefs is only long', () => {
   const rows: Row[] = Array.from({ length: 100_000 }, (_, index) => ({
-    ...{ kind: 'TYPEDEF', name: 't', word: index + 2 },
+    kind: 'TYPEDEF',
+    name: 't',
+    word: index + 2,
   }));
   expect(check(...rows, INT).types).toBe(100_001);
 });

@@ -5,7 +5,11 @@ import { Btf } from '../../src/btf/reader.ts';
 import { assemble, INT, type Row, stringsOf } from './assemble.ts';
 
 const struct = (name: string, word: number): Row => ({
-  ...{ kind: 'STRUCT', name, word, vlen: 1, rest: ['first', 1, 0] },
+  kind: 'STRUCT',
+  name,
+  word,
+  vlen: 1,
+  rest: ['first', 1, 0],
 });
 const kernelRows: readonly Row[] = [
   INT,
@@ -30,7 +34,10 @@ const baseRows: readonly Row[] = [
 ];
 const moduleRows: readonly Row[] = [
   {
-    ...{ kind: 'STRUCT', name: 'conn', word: 72, vlen: 6 },
+    kind: 'STRUCT',
+    name: 'conn',
+    word: 72,
+    vlen: 6,
     rest: [
       ...['device', 1, 0, 'number', 2, 192, 'next', 8, 256],
       ...['twice', 4, 320, 'state', 5, 448, 'either', 9, 480],

@@ -21,7 +21,10 @@ test('sections are those that readelf lists', async () => {
   const listed = execFileSync('readelf', ['-SW', object], { encoding: 'utf8' });
   const rows = listed.matchAll(/^ +\[ *(\d+)\] (\S*) +[A-Z]+ +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+)/gm);
   const theirs = [...rows].map(([, index, name, offset, size]) => ({
-    ...{ index: Number(index), name, offset: Number(`0x${offset}`), size: Number(`0x${size}`) },
+    index: Number(index),
+    name,
+    offset: Number(`0x${offset}`),
+    size: Number(`0x${size}`),
   }));
   expect(theirs.length).toBeGreaterThan(10);
   for (const section of theirs) expect(elf.sections[section.index]).toMatchObject(section);
@@ -55,7 +58,8 @@ test('compressed DWARF that is too short for its header is bad-elf', async () =>
   execFileSync('strip', ['-g', '-o', path, object]);
   execFileSync('objcopy', ['--add-section', `.zdebug_info=${short}`, path]);
   await expect(withFile(path, debugInfoOf)).rejects.toMatchObject({
-    ...{ reason: 'bad-elf', message: expect.stringContaining('broken DWARF') },
+    reason: 'bad-elf',
+    message: expect.stringContaining('broken DWARF'),
   });
 });
 
@@ -111,7 +115,8 @@ test.each<[string, () => Buffer, RegExp]>([
   ['a header that is cut off', () => readFileSync(object).subarray(0, 60), /ends within/],
 ])('%s is bad-elf', async (_, make, message) => {
   await expect(readElf(bytesSource('x', make()))).rejects.toMatchObject({
-    ...{ reason: 'bad-elf', message: expect.stringMatching(message) },
+    reason: 'bad-elf',
+    message: expect.stringMatching(message),
   });
 });
 

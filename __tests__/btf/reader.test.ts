@@ -30,12 +30,16 @@ function asBpftool(type: BtfType): Record<string, unknown> {
     case 'ARRAY':
       return {
         ...named,
-        ...{ type_id: type.type, index_type_id: type.indexType, nr_elems: type.length },
+        type_id: type.type,
+        index_type_id: type.indexType,
+        nr_elems: type.length,
       };
     case 'STRUCT':
     case 'UNION': {
       const members = type.members.map((member) => ({
-        ...{ name: anon(member.name), type_id: member.type, bits_offset: member.bitOffset },
+        name: anon(member.name),
+        type_id: member.type,
+        bits_offset: member.bitOffset,
         ...(member.bitfieldSize === 0 ? {} : { bitfield_size: member.bitfieldSize }),
       }));
       return { ...named, size: type.size, vlen: members.length, members };
@@ -46,7 +50,8 @@ function asBpftool(type: BtfType): Record<string, unknown> {
       const widen = (value: number) =>
         Number(type.signed ? value : BigInt.asUintN(64, BigInt(value | 0)));
       const values = type.values.map(({ name, value }) => ({
-        ...{ name, val: typeof value === 'bigint' ? Number(value) : widen(value) },
+        name,
+        val: typeof value === 'bigint' ? Number(value) : widen(value),
       }));
       const encoding = type.signed ? 'SIGNED' : 'UNSIGNED';
       return { ...named, encoding, size: type.size, vlen: values.length, values };

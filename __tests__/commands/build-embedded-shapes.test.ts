@@ -128,7 +128,10 @@ test.each(SHAPES)(
       expect((await unpackBtf(programs, tarball)).btf.equals(btf)).toBe(true);
       const path = `records/${uname}.json`;
       expect(parseRecord(readFileSync(join(output, path), 'utf8'), path)).toMatchObject({
-        ...{ uname, arch, method: 'embedded', nvra: basename(file, '.rpm') },
+        uname,
+        arch,
+        method: 'embedded',
+        nvra: basename(file, '.rpm'),
         verified: { repodata: true, header: true, file: true },
       });
     }

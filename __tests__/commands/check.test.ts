@@ -24,7 +24,7 @@ const platform: Platform = {
   clock: systemClock,
   programs,
   interrupted: new AbortController().signal,
-  http: { request: () => Promise.reject(new Error('check asks nobody')) },
+  http: { request: () => Promise.reject(new Error('check sends no request')) },
   stdout: { write: () => true },
   stderr: { write: () => true },
 };

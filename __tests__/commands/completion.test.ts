@@ -101,7 +101,8 @@ test('the manual page names every command and option, and roff has no complaint'
     return;
   }
   const { stdout, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-P-cbou'], {
-    ...{ input: page, encoding: 'utf8' },
+    input: page,
+    encoding: 'utf8',
   });
   expect(stderr).toBe('');
   expect(stdout).toContain('--signature <require|prefer|off>');

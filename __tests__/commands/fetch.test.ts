@@ -46,7 +46,9 @@ test('the BTF of the running kernel is fetched, on x86_64 and on Arm', async () 
     [ARM, 'aarch64'],
   ] as const) {
     const { status, document, text } = await run(hostWith(uname, machine), fetch, {
-      ...{ archive, output, ...small },
+      archive,
+      output,
+      ...small,
     });
     expect(status).toBe(0);
     expect(readFileSync(output)).toEqual(btf);
@@ -159,7 +161,8 @@ test('a self-built kernel is found by its name, with the architecture of the mac
   const running = hostWith('5.10.0+', 'aarch64');
   const given = { archive: own, output, ...small };
   expect((await run(running, fetch, given)).document).toMatchObject({
-    ...{ uname: '5.10.0+', arch: 'aarch64' },
+    uname: '5.10.0+',
+    arch: 'aarch64',
   });
   const root = makeImage(join(folder, 'self-built'), '22.03', '5.10.0+');
   const x86 = hostWith(X86, 'x86_64');
@@ -237,7 +240,10 @@ describe('without a usable network', () => {
 test('os-release is read with and without quotes', () => {
   const text = `# a comment\nID=openEuler\nVERSION_ID="22.03"\nNAME='open Euler'\nPRETTY_NAME="a \\"b\\""\n`;
   expect(Object.fromEntries(parseOsRelease(text))).toEqual({
-    ...{ ID: 'openEuler', VERSION_ID: '22.03', NAME: 'open Euler', PRETTY_NAME: 'a "b"' },
+    ID: 'openEuler',
+    VERSION_ID: '22.03',
+    NAME: 'open Euler',
+    PRETTY_NAME: 'a "b"',
   });
 });
 

@@ -86,7 +86,8 @@ test('globs, the architecture and the release select', async () => {
 test('for a kernel that is not there the nearest ones are named, with exit status 1', async () => {
   const wanted = '5.10.0-60.2.0.30.oe2203.x86_64';
   const { status, document, text } = await run(platform, list, {
-    ...{ archive: plain, kernel: [wanted, FIRST] },
+    archive: plain,
+    kernel: [wanted, FIRST],
   });
   expect(status).toBe(1);
   expect(listed(document)).toEqual([FIRST]);

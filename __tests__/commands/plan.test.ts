@@ -129,7 +129,9 @@ function makeArchive(kernels: readonly KernelPackage[]): Map<string, Turn> {
 function failedBefore(kernel: KernelPackage, turn: Turn): CatalogEntry[] {
   const long = ['2025-01-01T00:00:00.000Z', 'no-vmlinux'] as const;
   const failures: Partial<Record<Turn, readonly [at: string, reason: Reason]>> = {
-    ...{ hopeless: long, replaced: long, due: ['2025-01-01T00:00:00.000Z', 'pahole-failed'] },
+    hopeless: long,
+    replaced: long,
+    due: ['2025-01-01T00:00:00.000Z', 'pahole-failed'],
     recent: [new Date(Date.now() - 3_600_000).toISOString(), 'network'],
   };
   const [finishedAt, reason] = failures[turn] ?? [];
@@ -139,8 +141,18 @@ function failedBefore(kernel: KernelPackage, turn: Turn): CatalogEntry[] {
   const url = `https://mirror.example/${kernel.locations[0]}`;
   return [
     failedEntry({
-      ...{ schema: RECORD_SCHEMA, state: 'failed', uname, nvra, distribution, versionId, releases },
-      ...{ arch, package: { url, size, sha256 }, reason, message: 'It failed.', finishedAt },
+      schema: RECORD_SCHEMA,
+      state: 'failed',
+      uname,
+      nvra,
+      distribution,
+      versionId,
+      releases,
+      arch,
+      package: { url, size, sha256 },
+      reason,
+      message: 'It failed.',
+      finishedAt,
     }),
   ];
 }
@@ -201,7 +213,10 @@ describe('against an archive of 700 files behind a git server', () => {
       archived: expected('archived').length,
       pending: expected('pending').length,
       failed: expected('hopeless', 'recent').length,
-      ...{ embedded: 0, later: 0, build: kernels.length, modulesAlone: 0 },
+      embedded: 0,
+      later: 0,
+      build: kernels.length,
+      modulesAlone: 0,
       bytes: kernels.reduce((sum, { size }) => sum + size, 0),
     });
     for (const key of ['published', 'archived', 'pending', 'failed', 'build', 'bytes'] as const) {

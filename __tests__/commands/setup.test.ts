@@ -27,7 +27,8 @@ function run(env: Readonly<Record<string, string>>) {
 
 test('prints the tools of the machine, and sets their versions as outputs', async () => {
   const { status, document, text, outputs } = await run({
-    ...{ BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system' },
+    BTFHUB_PAHOLE: 'system',
+    BTFHUB_XZ: 'system',
   });
   expect(status).toBe(0);
   expect(document).toMatchObject({
@@ -49,7 +50,9 @@ test('prints the tools of the machine, and sets their versions as outputs', asyn
 test('--show-cache prints what a workflow caches, and changes nothing', async () => {
   const cache = join(folder, 'cache');
   const { document, outputs } = await run({
-    ...{ BTFHUB_SHOW_CACHE: 'true', BTFHUB_PAHOLE: '1.31', RUNNER_TOOL_CACHE: cache },
+    BTFHUB_SHOW_CACHE: 'true',
+    BTFHUB_PAHOLE: '1.31',
+    RUNNER_TOOL_CACHE: cache,
   });
   expect(document).toEqual({
     key: expect.stringMatching(

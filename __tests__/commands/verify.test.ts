@@ -28,9 +28,13 @@ const record = join(folder, 'output', 'records', `${uname}.json`);
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 const platform: Platform = {
-  ...{ env: {}, clock: systemClock, programs, interrupted: new AbortController().signal },
+  env: {},
+  clock: systemClock,
+  programs,
+  interrupted: new AbortController().signal,
   http: { request: () => Promise.reject(new Error('verify asks nobody')) },
-  ...{ stdout: { write: () => true }, stderr: { write: () => true } },
+  stdout: { write: () => true },
+  stderr: { write: () => true },
 };
 
 function run(minimumTypes: number, ...paths: string[]) {
@@ -53,7 +57,8 @@ test('a folder that build wrote is checked, and agrees with its records', async 
   const { status, document } = await run(20, join(folder, 'output'));
   expect(status).toBe(0);
   expect(document).toMatchObject({
-    ...{ sound: 1, unsound: 0 },
+    sound: 1,
+    unsound: 0,
     files: [
       {
         path: tarball,

@@ -56,7 +56,11 @@ export const BRANCHES = ['master', 'next'];
 export async function startForge(forge: ForgeName, token: string): Promise<StandIn> {
   const validator = validatorOf(forge);
   const state: StandIn = {
-    ...{ root: '', origin: '', pulls: [], asked: [], violations: [] },
+    root: '',
+    origin: '',
+    pulls: [],
+    asked: [],
+    violations: [],
     close: async () => {},
   };
   const server = createServer((request, response) => void serve(request, response));
@@ -69,7 +73,10 @@ export async function startForge(forge: ForgeName, token: string): Promise<Stand
     const path = url.slice(ROOTS[forge].length);
     const [pathname = '', query = ''] = path.split('?');
     const complaint = await validator?.check({
-      ...{ method, path: pathname, query, headers },
+      method,
+      path: pathname,
+      query,
+      headers,
       ...(content === '' ? {} : { body: asked.body }),
     });
     if (complaint !== undefined) state.violations.push(`${method} ${url}: ${complaint}`);

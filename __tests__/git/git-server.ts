@@ -111,7 +111,7 @@ async function serve(
       return cut(request, weather.cutAfter);
     }
   }
-  const git = backend(root, url, options, request, may ?? 'nobody');
+  const git = backend(root, url, options, request, may ?? 'anonymous');
   request.on('data', (chunk: Buffer) => {
     wire.received += chunk.length;
   });

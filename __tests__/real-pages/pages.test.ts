@@ -163,7 +163,9 @@ test('a program is judged on every kernel, and sent nowhere', async () => {
   expect(await page.locator('.bar.good').count()).toBe(2);
   expect(host.sent.paths.filter((path) => !path.endsWith('.sqlite'))).toEqual([]);
   await page.locator('input[type=file]').setInputFiles({
-    ...{ name: 'text.o', mimeType: 'application/octet-stream', buffer: Buffer.from('no object') },
+    name: 'text.o',
+    mimeType: 'application/octet-stream',
+    buffer: Buffer.from('no object'),
   });
   await page.getByRole('alert').waitFor();
   expect(await text('[role=alert]')).toContain(TEXTS.en.errors['not-an-object']);

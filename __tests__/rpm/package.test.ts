@@ -269,7 +269,7 @@ test('any byte changed in header or payload is noticed; in lead and signature he
   }
 });
 
-/** A header whose digest nobody states, so that its own bounds are what stops it. */
+/** A header without a stated digest, so that its own bounds are what stops it. */
 const bare = (header: Buffer) =>
   Buffer.concat([LEAD, NO_SIGNATURES, Buffer.alloc(-NO_SIGNATURES.length & 7), header, ARCHIVE]);
 

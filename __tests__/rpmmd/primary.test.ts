@@ -13,8 +13,12 @@ const folder = mkdtempSync(join(tmpdir(), 'btfhub-primary-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const kernel = {
-  ...{ name: 'kernel-debuginfo', version: '5.10.0', release: '136.12.0.86.oe2203sp1' },
-  ...{ arch: 'x86_64', builtAt: 1_670_000_000, filler: 77 },
+  name: 'kernel-debuginfo',
+  version: '5.10.0',
+  release: '136.12.0.86.oe2203sp1',
+  arch: 'x86_64',
+  builtAt: 1_670_000_000,
+  filler: 77,
 };
 makeRepository(folder, [
   { name: 'aaa', version: '1~rc1', release: '1', arch: 'noarch' },
@@ -39,8 +43,12 @@ describe('primary.xml of createrepo_c', () => {
     const found = packages.find(({ location }) => location === rpm);
     const sum = execFileSync('sha256sum', [join(folder, rpm)], { encoding: 'utf8' });
     expect(found).toEqual({
-      ...{ name: 'kernel-debuginfo', arch: 'x86_64', epoch: 0 },
-      ...{ version: '5.10.0', release: '136.12.0.86.oe2203sp1', builtAt: 1_670_000_000 },
+      name: 'kernel-debuginfo',
+      arch: 'x86_64',
+      epoch: 0,
+      version: '5.10.0',
+      release: '136.12.0.86.oe2203sp1',
+      builtAt: 1_670_000_000,
       checksum: { algorithm: 'sha256', value: sum.slice(0, 64) },
       size: readFileSync(join(folder, rpm)).length,
       location: rpm,

@@ -19,7 +19,10 @@ afterAll(() => {
 });
 
 const kernel = (release: string, arch = 'x86_64', name = 'kernel-debuginfo') => ({
-  ...{ name, version: '5.10.0', release, arch },
+  name,
+  version: '5.10.0',
+  release,
+  arch,
   filler: 1000,
 });
 const zlib = { name: 'zlib', version: '1.2.11', release: '20.oe2203', arch: 'x86_64' };
@@ -47,8 +50,15 @@ makeRepository(join(root, 'openEuler-preview/update/x86_64'), [kernel('999.oe')]
 
 async function find(changes: Partial<KernelQuery>) {
   const query: KernelQuery = {
-    ...{ source: OPENEULER, mirrors: [], releases: [], arches: [] },
-    ...{ kernels: [], flavours: [], method: 'auto', cache: noCache, ...changes },
+    source: OPENEULER,
+    mirrors: [],
+    releases: [],
+    arches: [],
+    kernels: [],
+    flavours: [],
+    method: 'auto',
+    cache: noCache,
+    ...changes,
   };
   // Time does not pass so fast that a busy machine looks like a silent mirror.
   return findKernels(fastPlatform({ clock: fastClock(10) }), query, silent);

@@ -56,8 +56,14 @@ test('another distribution is found by a file alone', async () => {
 
   await using server = await serveTree(root);
   const query = {
-    ...{ source: await chooseSource('ol', [file]), mirrors: [server.url], releases: [] },
-    ...{ arches: [], kernels: [], flavours: [], method: 'auto' as const, cache: noCache },
+    source: await chooseSource('ol', [file]),
+    mirrors: [server.url],
+    releases: [],
+    arches: [],
+    kernels: [],
+    flavours: [],
+    method: 'auto' as const,
+    cache: noCache,
   };
   const found = await findKernels(fastPlatform(), query, silent);
   expect(found.problems).toEqual([]);
@@ -67,7 +73,11 @@ test('another distribution is found by a file alone', async () => {
     ['9', '5.15.0-205.149.5.1.el9uek.x86_64'],
   ]);
   expect(found.kernels[1]).toMatchObject({
-    ...{ distribution: 'ol', releases: ['8'], flavour: 'uek', keyPaths: [], trustedKeys: [] },
+    distribution: 'ol',
+    releases: ['8'],
+    flavour: 'uek',
+    keyPaths: [],
+    trustedKeys: [],
     checksum: { algorithm: 'sha512' },
     locations: [
       'repo/ol8/debuginfo-x86_64/Packages/kernel-uek-debuginfo-5.15.0-205.149.5.1.el8uek.x86_64.rpm',

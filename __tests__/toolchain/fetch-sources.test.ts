@@ -32,7 +32,10 @@ const [stranger = ''] = repository(join(folder, 'strangers/dwarves'), { README: 
 
 // Neither the tip of a branch nor of a tag: what servers hand out least gladly.
 const recipe: Recipe = {
-  ...{ tool: 'pahole', version: '1.31', cmake: [], target: 'pahole' },
+  tool: 'pahole',
+  version: '1.31',
+  cmake: [],
+  target: 'pahole',
   parts: [
     { repository: 'dwarves', commit: first, path: '.' },
     { repository: 'libbpf', commit: libbpf, path: 'lib/bpf' },

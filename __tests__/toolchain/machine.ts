@@ -18,7 +18,9 @@ const repositories = join(folder, 'repositories');
 const [good = ''] = repository(join(repositories, 'dwarves'), miniature('1.31'));
 const [libbpf = ''] = repository(join(repositories, 'libbpf'), LIBBPF);
 const UPSTREAMS: readonly ToolSource[] = (['dwarves', 'libbpf'] as const).map((name) => ({
-  ...{ kind: 'git', repository: name, url: `file://${join(repositories, name)}` },
+  kind: 'git',
+  repository: name,
+  url: `file://${join(repositories, name)}`,
 }));
 export const DEAD: readonly ToolSource[] = [
   { kind: 'git', repository: 'dwarves', url: 'http://127.0.0.1:9/dwarves' },
@@ -27,7 +29,10 @@ export const DEAD: readonly ToolSource[] = [
 /** The miniature of pahole at a commit, as 1.31. */
 export function recipe(commit: string): Recipe {
   return {
-    ...{ tool: 'pahole', version: '1.31', cmake: ['-DCMAKE_BUILD_TYPE=Release'], target: 'pahole' },
+    tool: 'pahole',
+    version: '1.31',
+    cmake: ['-DCMAKE_BUILD_TYPE=Release'],
+    target: 'pahole',
     parts: [
       { repository: 'dwarves', commit, path: '.' },
       { repository: 'libbpf', commit: libbpf, path: 'lib/bpf' },
@@ -63,11 +68,17 @@ export function machine() {
     timeouts: { silence: 20, attempt: 20 },
   };
   return {
-    ...{ cacheFolder, temporary, told, request, toolSources },
+    cacheFolder,
+    temporary,
+    told,
+    request,
+    toolSources,
     prepare: (stage: Stage = {}) => {
       const env = { ...process.env, RUNNER_TEMP: temporary, ...stage.env };
       const platform = {
-        ...{ env, programs: systemPrograms(env), clock: systemClock },
+        env,
+        programs: systemPrograms(env),
+        clock: systemClock,
         interrupted: stage.signal ?? new AbortController().signal,
       };
       const wished = { ...request, ...stage.request };

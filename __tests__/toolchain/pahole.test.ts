@@ -43,8 +43,8 @@ test('a pahole older than 1.22 is refused with the reason and the way out', asyn
 });
 
 test('no pahole, and a program that is none, are told apart', async () => {
-  const nobody = { programs: systemPrograms({ PATH: join(folder, 'nothing') }) };
-  await expect(systemPahole(nobody)).rejects.toMatchObject({
+  const none = { programs: systemPrograms({ PATH: join(folder, 'nothing') }) };
+  await expect(systemPahole(none)).rejects.toMatchObject({
     reason: 'missing-program',
     message: 'This machine has no pahole.',
   });

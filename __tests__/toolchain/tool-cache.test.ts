@@ -11,7 +11,11 @@ import {
 import { temporaryFolder } from './programs.ts';
 
 const RECIPE: Recipe = {
-  ...{ tool: 'pahole', version: '1.31', parts: [], cmake: [], target: 'pahole' },
+  tool: 'pahole',
+  version: '1.31',
+  parts: [],
+  cmake: [],
+  target: 'pahole',
 };
 
 function finishedTool(text: string): string {

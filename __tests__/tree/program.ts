@@ -17,8 +17,13 @@ export function bundleProgram(folder: string): string {
   const root = join(import.meta.dirname, '..', '..');
   const outfile = join(folder, 'btfhub.mjs');
   buildSync({
-    ...{ entryPoints: [join(root, 'src/cli.ts')], outfile, bundle: true, logLevel: 'error' },
-    ...{ platform: 'node', format: 'esm', define: { __VERSION__: '"0.0.0"' } },
+    entryPoints: [join(root, 'src/cli.ts')],
+    outfile,
+    bundle: true,
+    logLevel: 'error',
+    platform: 'node',
+    format: 'esm',
+    define: { __VERSION__: '"0.0.0"' },
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },

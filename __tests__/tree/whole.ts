@@ -66,8 +66,12 @@ function earlier(release: string, arch: string): TinyRpm[] {
 function kernelRpm(version: string, release: string, arch: string): TinyRpm {
   const number = Number(release.split('.')[0]) % 400;
   return {
-    ...{ name: 'kernel-debuginfo', version, release, arch },
-    ...{ filler: 2000 + 10 * number, builtAt: 1_600_000_000 + number * 86_400 },
+    name: 'kernel-debuginfo',
+    version,
+    release,
+    arch,
+    filler: 2000 + 10 * number,
+    builtAt: 1_600_000_000 + number * 86_400,
   };
 }
 
@@ -89,7 +93,9 @@ function invented(index: number, suffix: string): string[] {
 
 function others(count: number, arch: string): TinyRpm[] {
   return Array.from({ length: count }, (_, n) => ({
-    ...{ name: n % 3 === 0 ? `package${n}-debuginfo` : `kernel-tools${n}`, version: `1.${n}` },
-    ...{ release: '1.oe', arch },
+    name: n % 3 === 0 ? `package${n}-debuginfo` : `kernel-tools${n}`,
+    version: `1.${n}`,
+    release: '1.oe',
+    arch,
   }));
 }

@@ -11,6 +11,7 @@ import {
   removeInstalled,
 } from '../jobs/install/install.ts';
 import { type InstallState, MACHINE_STATE } from '../jobs/install/install-records.ts';
+import type { Loader } from '../jobs/install/place.ts';
 import { asUname } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import { openProgress } from '../report/open.ts';
@@ -58,12 +59,17 @@ export const install = defineCommand({
     const { loader, file, ...rest } = await installBtf(state, machine.kernel, btf, given.to);
     return {
       status: 0,
-      document: { ...rest, audience: loader ?? 'nobody', ownBtf: machine.hasBtf },
+      document: { ...rest, audience: audienceOf(loader), ownBtf: machine.hasBtf },
       text: describe({ ...rest, loader, file }),
       outputs: { path: rest.path },
     };
   },
 });
+
+/** The JSON document's word for the loader that finds the file by itself; it has been `nobody` for none since 0.1. */
+function audienceOf(loader: Loader | undefined): Loader | 'nobody' {
+  return loader ?? 'nobody';
+}
 
 /** root writes the state of the machine; other users have a state folder (XDG Base Directory Specification). */
 function installStateOf({ env }: Platform, given: string): InstallState {

@@ -10,7 +10,7 @@ export interface Trigger {
   readonly home: string;
   readonly event: 'schedule' | 'push' | 'pull_request';
   readonly secrets?: Readonly<Record<string, string>>;
-  /** Counts the runs of the workflow; 1 where nobody says. */
+  /** Counts the runs of the workflow; 1 where it is not given. */
   readonly number?: number;
   /** Variables of the machine besides PATH and HOME. */
   readonly machine?: Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export interface Workflow {
   readonly trigger: Trigger;
   readonly inputs: Table;
   readonly secrets: Table;
-  /** What the caller grants; undefined where nobody called. */
+  /** What the caller grants; undefined where no workflow called it. */
   readonly granted: Permissions | undefined;
   readonly prefix: string;
   readonly groups: string[];
@@ -37,17 +37,20 @@ export function contextsOf({ trigger, inputs, secrets, granted }: Workflow): Tab
   const { event, number = 1 } = trigger;
   return {
     github: {
-      ...{ event_name: event, repository: REPOSITORY, repository_owner: 'openEuler' },
+      event_name: event,
+      repository: REPOSITORY,
+      repository_owner: 'openEuler',
       event: { inputs: granted ? {} : inputs },
-      ...{
-        sha: SHA,
-        ref: 'refs/heads/master',
-        run_id: `${4710 + number}`,
-        run_number: `${number}`,
-        run_attempt: '1',
-      },
-      ...{ server_url: 'https://github.com', api_url: 'https://api.github.com' },
-      ...{ workflow: 'nightly', token: 'ghs_not_for_any_archive', actor: 'somebody' },
+      sha: SHA,
+      ref: 'refs/heads/master',
+      run_id: `${4710 + number}`,
+      run_number: `${number}`,
+      run_attempt: '1',
+      server_url: 'https://github.com',
+      api_url: 'https://api.github.com',
+      workflow: 'nightly',
+      token: 'ghs_not_for_any_archive',
+      actor: 'a-user',
     },
     inputs,
     secrets: { ...secrets, GITHUB_TOKEN: 'ghs_not_for_any_archive' },
@@ -61,7 +64,10 @@ export function machineOf(trigger: Trigger, github: Table, runner: Table): Recor
       .filter(([name, value]) => typeof value === 'string' && name !== 'token')
       .map(([name, value]) => [`${prefix}_${name.toUpperCase()}`, asText(value)]);
   return {
-    ...{ PATH: process.env.PATH ?? '', HOME: trigger.home, LANG: 'C.UTF-8', CI: 'true' },
+    PATH: process.env.PATH ?? '',
+    HOME: trigger.home,
+    LANG: 'C.UTF-8',
+    CI: 'true',
     GITHUB_ACTIONS: 'true',
     ...Object.fromEntries([...named('GITHUB', github), ...named('RUNNER', runner)]),
     ...trigger.machine,

@@ -17,7 +17,9 @@ export interface Scope {
 /** The value of an expression without its braces, by GitHub's own parser and evaluator. */
 export function evaluate(expression: string, { contexts, status }: Scope): Plain {
   const answer = (name: string, value: boolean) => ({
-    ...{ name, minArgs: 0, maxArgs: 0 },
+    name,
+    minArgs: 0,
+    maxArgs: 0,
     call: () => new data.BooleanData(value),
   });
   const functions = [

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
-/** What a step of somebody else's action gets from the runner. */
+/** What a step of another project's action gets from the runner. */
 export interface Use {
   readonly inputs: Readonly<Record<string, string>>;
   readonly workspace: string;

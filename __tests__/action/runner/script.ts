@@ -45,7 +45,9 @@ export async function runScript(script: Script): Promise<Ended> {
     ...Object.fromEntries(names.map((name) => [`${host}_${name}`, file(name)])),
   };
   const child = spawn(program, [...flags, file('script.sh')], {
-    ...{ cwd: script.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] },
+    cwd: script.cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -60,7 +62,8 @@ export async function runScript(script: Script): Promise<Ended> {
   });
   const read = (name: string) => readFileSync(file(name), 'utf8');
   return {
-    ...{ status, log },
+    status,
+    log,
     outputs: readFileCommands(read('OUTPUT')),
     env: readFileCommands(read('ENV')),
     path: read('PATH').split('\n').filter(Boolean),

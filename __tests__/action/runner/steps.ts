@@ -78,7 +78,9 @@ function scopeOf(job: JobState, frame: Frame): Scope {
   const github = { ...(frame.contexts.github as Table), action_status: frame.status };
   const contexts = {
     ...frame.contexts,
-    ...{ github, steps: frame.steps, env: { ...job.env, ...frame.env } },
+    github,
+    steps: frame.steps,
+    env: { ...job.env, ...frame.env },
     job: { ...(frame.contexts.job as Table), status: job.status },
   };
   return { contexts, status: frame.status };

@@ -159,7 +159,13 @@ async function runLeg({ workflow, id, fullId, job, contexts, number }: Leg): Pro
     ...resolveTexts(job.find('env'), scope),
   };
   const state: JobState = {
-    ...{ services: trigger.services, workspace, temp, env: {}, path: [], log: [], summaries: [] },
+    services: trigger.services,
+    workspace,
+    temp,
+    env: {},
+    path: [],
+    log: [],
+    summaries: [],
     permissions: permissionsOf(workflow, job),
     machine: machineOf(trigger, github, runner),
     scripts: 0,
@@ -172,7 +178,10 @@ async function runLeg({ workflow, id, fullId, job, contexts, number }: Leg): Pro
     status: 'success',
   });
   return {
-    ...{ id: fullId, result: frame.status, outputs, log: state.log.join('') },
+    id: fullId,
+    result: frame.status,
+    outputs,
+    log: state.log.join(''),
     name: asText(resolve(job.find('name'), scope)) || id,
     matrix: contexts.matrix as Table,
     summary: state.summaries.join('\n'),
@@ -198,7 +207,11 @@ async function runCalled({ workflow, id, job, contexts }: Leg): Promise<JobRun[]
       : ((resolve(job.find('secrets'), scope) ?? {}) as Table),
   );
   const called = await run({
-    ...{ document, trigger, inputs, secrets, granted },
+    document,
+    trigger,
+    inputs,
+    secrets,
+    granted,
     prefix: `${workflow.prefix}${id} / `,
     groups: workflow.groups,
   });

@@ -84,10 +84,15 @@ test('the record says what came, what was verified, and what came out: as other 
     sha256: sha256(readFileSync(rpm)),
   });
   expect(record.verified).toEqual({
-    ...{ repodata: true, header: true, file: true, signature: { status: 'off' } },
+    repodata: true,
+    header: true,
+    file: true,
+    signature: { status: 'off' },
   });
   expect(record.vmlinux).toEqual({
-    ...{ size: vmlinux.length, sha256: sha256(vmlinux), embeddedBtf: false },
+    size: vmlinux.length,
+    sha256: sha256(vmlinux),
+    embeddedBtf: false,
   });
   expect(record.btf.sha256).toBe(sha256(readFileSync(`${byHand}.btf`)));
   expect(record.tarball.sha256).toBe(sha256(readFileSync(tarball)));

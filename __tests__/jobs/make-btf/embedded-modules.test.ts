@@ -202,8 +202,14 @@ test('fetch --from-kernel-package --modules merges the default modules', async (
   const output = join(setting.fresh('fetched'), 'kernel.btf');
   const host = { ...platform, stdout: { write: () => true }, stderr: { write: () => true } };
   await runCommand(host, fetch, {
-    ...{ root: image, archive: '/nowhere', fromKernelPackage: true, modules: true },
-    ...{ mirror: server.url, trustKey: fingerprint, minimumTypes: '100', output },
+    root: image,
+    archive: '/nowhere',
+    fromKernelPackage: true,
+    modules: true,
+    mirror: server.url,
+    trustKey: fingerprint,
+    minimumTypes: '100',
+    output,
   });
   const names = namesIn(new Btf(await loadBtf(output)));
   for (const name of ['task_struct', 'xfs_inode', 'bonding']) expect(names).toContain(name);

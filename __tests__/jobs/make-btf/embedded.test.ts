@@ -107,8 +107,11 @@ beforeAll(async () => {
     { uname: UNAMES.emptyDebuginfo, image: imageOf(UNAMES.emptyDebuginfo), signed: true },
     { uname: UNAMES.bothWithoutBtf, image: imageWithoutBtf(UNAMES.bothWithoutBtf), signed: true },
     {
-      ...{ uname: UNAMES.large, image: imageOf(UNAMES.large), signed: true },
-      ...{ payload: 'w1.zstdio', module: 15e6 },
+      uname: UNAMES.large,
+      image: imageOf(UNAMES.large),
+      signed: true,
+      payload: 'w1.zstdio',
+      module: 15e6,
     },
     { uname: NO_DEBUGINFO, image: imageOf(NO_DEBUGINFO), signed: true, repository: RELEASE_DAY },
   ]) {

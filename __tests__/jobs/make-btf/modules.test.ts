@@ -158,8 +158,16 @@ test.each([[['none', 'xfs']], [['../xfs']], [['']]])('--modules %j is a usage er
 
 test('modules of other folders, links and ghosts are no modules, and too many bytes are refused', () => {
   const file = (path: string, changes = {}) => ({
-    ...{ index: 0, path, kind: 'file' as const, mode: 0, size: 1, digest: undefined },
-    ...{ linkTo: undefined, ghost: false, links: [0], ...changes },
+    index: 0,
+    path,
+    kind: 'file' as const,
+    mode: 0,
+    size: 1,
+    digest: undefined,
+    linkTo: undefined,
+    ghost: false,
+    links: [0],
+    ...changes,
   });
   const root = '/usr/lib/debug/lib/modules/5.10';
   const files = [

@@ -104,7 +104,9 @@ describe('a package that is listed twice with different bytes', () => {
   test('is built from the second where the first is not what its checksum says, and skipped after', async () => {
     const server = await serveFolder(folder);
     const alternative = {
-      ...{ size, checksum, keyPaths },
+      size,
+      checksum,
+      keyPaths,
       locations: [`${second}/again/${rpmOf(1)}`] as const,
     };
     const run = {

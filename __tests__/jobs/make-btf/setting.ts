@@ -194,6 +194,7 @@ export function vmlinuxOf(rpm: string): Buffer {
   const cpio = execFileSync('rpm2cpio', [rpm], { maxBuffer: 1 << 28 });
   const pattern = '*/vmlinux';
   return execFileSync('cpio', ['-i', '--to-stdout', '--quiet', pattern], {
-    ...{ input: cpio, maxBuffer: 1 << 28 },
+    input: cpio,
+    maxBuffer: 1 << 28,
   });
 }

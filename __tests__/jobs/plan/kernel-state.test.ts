@@ -19,7 +19,9 @@ const tools = { pahole: '1.31', elfutils: '0.190' };
 const now = new Date('2026-11-22T02:00:00Z');
 const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000).toISOString();
 const failure = (reason: Reason, ...attempts: string[]) => ({
-  ...{ reason, attempts, package: { size: kernel.size, sha256: kernel.checksum.value } },
+  reason,
+  attempts,
+  package: { size: kernel.size, sha256: kernel.checksum.value },
 });
 
 function stateOf(

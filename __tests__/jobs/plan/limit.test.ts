@@ -24,7 +24,9 @@ test.each(['', '0', '1.5', '-3', '20gb', '20 GB', 'GB', '1e3', '5s'])("'%s' is r
 
 test('of several limits the tightest of each kind counts', () => {
   expect(tightest(['20', '10', '5GB', '1h', '30min'].map(parseLimit))).toEqual({
-    ...{ kernels: 10, bytes: 5e9, minutes: 30 },
+    kernels: 10,
+    bytes: 5e9,
+    minutes: 30,
   });
 });
 
