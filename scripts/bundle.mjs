@@ -16,15 +16,22 @@ const banner = `// btfhub ${version}, Apache-2.0. Made by 'npm run build' out of
 import { createRequire as createRequireOf } from 'node:module';
 const require = createRequireOf(import.meta.url);`;
 
-// The toolkit's identity tokens bring an HTTP client of their own, 800 kB of it, which is never used here; the package
-// does not say that it may be left out.
-const withoutIdentityTokens = {
-  name: 'without-identity-tokens',
-  setup: ({ onResolve }) =>
+// The toolkit's identity tokens and downloads bring an HTTP client of their own, 800 kB of it, which is never used here;
+// the packages do not say that it may be left out.
+const withoutToolkitHttp = {
+  name: 'without-toolkit-http',
+  setup: ({ onResolve, resolve }) => {
     onResolve({ filter: /^\.\/oidc-utils\.js$/ }, ({ path, resolveDir }) => ({
       path: join(resolveDir, path),
       sideEffects: false,
-    })),
+    }));
+    onResolve({ filter: /^@actions\/http-client$/ }, async (asked) => {
+      if (asked.pluginData === 'resolving') return undefined;
+      const { kind, resolveDir } = asked;
+      const found = await resolve(asked.path, { kind, resolveDir, pluginData: 'resolving' });
+      return { path: found.path, sideEffects: false };
+    });
+  },
 };
 
 // Node keeps the text of a program in memory: comments, spaces and what few commands need would be in it for all.
@@ -45,7 +52,7 @@ const result = await build({
   legalComments: 'none',
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
-  plugins: [withoutIdentityTokens],
+  plugins: [withoutToolkitHttp],
   write: false,
   logLevel: 'warning',
 });

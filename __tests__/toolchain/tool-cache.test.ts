@@ -31,6 +31,24 @@ test("the cache is the runner's, else the user's, as the XDG specification has i
   expect(defaultCacheFolder({ XDG_CACHE_HOME: '', HOME: '/h' })).toBe('/h/.cache/btfhub/tools');
 });
 
+test('environment and standard output are as before after a tool was kept and found', async () => {
+  const cache = temporaryFolder();
+  const before = { env: { ...process.env }, write: process.stdout.write };
+  const lines: string[] = [];
+  process.stdout.write = ((text: string) => lines.push(text) > 0) as typeof process.stdout.write;
+  try {
+    const { write } = process.stdout;
+    const kept = await saveTool(cache, RECIPE, finishedTool('sound'));
+    expect(await findTool(cache, RECIPE)).toBe(kept);
+    await expect(saveTool(cache, RECIPE, join(cache, 'nothing'))).rejects.toThrow('ENOENT');
+    expect(process.stdout.write).toBe(write);
+  } finally {
+    process.stdout.write = before.write;
+  }
+  expect(lines).toEqual([]);
+  expect({ ...process.env }).toEqual(before.env);
+});
+
 test('what is not complete is not found', async () => {
   const cache = temporaryFolder();
   expect(await findTool(cache, RECIPE)).toBeUndefined();

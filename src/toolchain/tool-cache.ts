@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { Failure, isSystemError } from '../failure.ts';
 import { sha256 } from '../sha256.ts';
 import { fingerprint, type Recipe } from './recipes.ts';
+import type { ToolPlace } from './toolkit-cache.ts';
 
 /** Where tools are kept: the runner's tool cache, or the user's own (XDG Base Directory). */
 export function defaultCacheFolder(env: Readonly<Record<string, string | undefined>>): string {
@@ -14,15 +14,18 @@ export function defaultCacheFolder(env: Readonly<Record<string, string | undefin
   return join(home, 'btfhub', 'tools');
 }
 
-/**
- * `<cache>/btfhub-pahole/1.31.0/x64-<fingerprint>`: the layout of @actions/tool-cache, whose
- * `find` finds it. That package is not used itself: it prints `::debug::` lines on standard output,
- * and its `cacheDir` removes the folder and copies file by file while another process may use it.
- */
+/** `<cache>/btfhub-pahole/1.31.0/x64-<fingerprint>`: the layout of @actions/tool-cache. */
 export function toolFolder(cacheFolder: string, recipe: Recipe): string {
-  const version = [...recipe.version.split('.'), '0', '0'].slice(0, 3).join('.');
-  const variant = `${process.arch}-${fingerprint(recipe)}`;
-  return join(cacheFolder, `btfhub-${recipe.tool}`, version, variant);
+  const { name, version, variant } = placeOf(recipe);
+  return join(cacheFolder, name, version, variant);
+}
+
+function placeOf(recipe: Recipe): ToolPlace {
+  return {
+    name: `btfhub-${recipe.tool}`,
+    version: [...recipe.version.split('.'), '0', '0'].slice(0, 3).join('.'),
+    variant: `${process.arch}-${fingerprint(recipe)}`,
+  };
 }
 
 /** In the folder of a kept tool: the checksums of all other files there. */
@@ -33,8 +36,9 @@ const SUMS = 'SHA256SUMS';
  * are not those that were built.
  */
 export async function findTool(cacheFolder: string, recipe: Recipe): Promise<string | undefined> {
-  const folder = toolFolder(cacheFolder, recipe);
-  if (!existsSync(folder) || !existsSync(`${folder}.complete`)) return undefined;
+  const { findIn } = await import('./toolkit-cache.ts');
+  const folder = findIn(cacheFolder, placeOf(recipe));
+  if (folder === undefined) return undefined;
   const sums = await readFile(join(folder, SUMS), 'utf8').catch(undefinedIfMissing);
   if (sums === (await sumsOf(folder))) return folder;
   throw new Failure(
@@ -63,8 +67,9 @@ function undefinedIfMissing(error: unknown): undefined {
 }
 
 /**
- * Puts a finished tool into the cache: copied beside its place, then renamed, so that no process
- * sees half of it. Of two that do so at once the second takes what the first left there.
+ * Puts a finished tool into the cache. @actions/tool-cache would remove the folder and copy file by file while another
+ * process may use it: so it copies into a cache of its own beside the tool's place, and what came out is renamed, so
+ * that no process sees half of it. Of two that do so at once the second takes what the first left there.
  */
 export async function saveTool(
   cacheFolder: string,
@@ -74,15 +79,16 @@ export async function saveTool(
   const folder = toolFolder(cacheFolder, recipe);
   const staging = join(dirname(folder), `.${randomUUID()}`);
   try {
-    await mkdir(dirname(folder), { recursive: true });
-    await cp(finished, staging, { recursive: true });
-    await writeFile(join(staging, SUMS), await sumsOf(staging));
-    await rename(staging, folder).catch(async (error: unknown) => {
+    await mkdir(staging, { recursive: true });
+    const { cacheIn } = await import('./toolkit-cache.ts');
+    const copy = await cacheIn(staging, placeOf(recipe), finished);
+    await writeFile(join(copy, SUMS), await sumsOf(copy));
+    await rename(copy, folder).catch(async (error: unknown) => {
       if (!isSystemError(error, 'ENOTEMPTY') && !isSystemError(error, 'EEXIST')) throw error;
       await writeFile(`${folder}.complete`, '');
       if (await findTool(cacheFolder, recipe).catch(() => undefined)) return;
       await discardTool(cacheFolder, recipe);
-      await rename(staging, folder);
+      await rename(copy, folder);
     });
     await writeFile(`${folder}.complete`, '');
     return folder;
