@@ -72,7 +72,7 @@ const unfiltered = createRepository(root, 'unfiltered.git', { filter: false });
 commit(unfiltered, 'master', files);
 createRepository(root, 'empty.git');
 
-test('names are listed without their contents', async () => {
+test("names are listed without the files' contents", async () => {
   const server = await serve();
   const archive = await openArchive(platform(), server.url('archive.git'));
   expect([...(await archive.listPaths(MASTER)).keys()].sort()).toEqual(['README.md', ...paths]);
@@ -165,7 +165,7 @@ describe('on this machine', () => {
   });
 });
 
-describe('what goes wrong is said', () => {
+describe('errors', () => {
   const listing = async (where: string, token?: string) => {
     const archive = await openArchive(platform(), where, token === undefined ? {} : { token });
     return archive.listPaths();

@@ -92,7 +92,7 @@ describe('the catalog', () => {
     expect([...kept.values()]).toEqual([expect.objectContaining({ tools })]);
   });
 
-  test('is text in which one kernel more is lines more, and no other line changes', () => {
+  test('gets new lines for a new kernel, and no other line changes', () => {
     const before = serialiseCatalog(catalogOf(built(A), built('6.6.0-9.x86_64'))).split('\n');
     const after = serialiseCatalog(
       catalogOf(built('6.6.0-9.x86_64'), failed('5.10.0-7.x86_64'), built(A)),
@@ -134,7 +134,7 @@ describe('the catalog', () => {
     expect(() => parseCatalog(JSON.stringify(both), 'here')).toThrow(bad);
   });
 
-  test('counts the failures of a package, each once, and afresh for a changed package', () => {
+  test('counts each failure of a package once, and starts again for a changed package', () => {
     const first = failed(B, { finishedAt: '2026-11-01T00:00:00.000Z' });
     const second = failed(B, { finishedAt: '2026-11-02T00:00:00.000Z', reason: 'network' });
     const other = failed(B, {
@@ -154,7 +154,7 @@ describe('the catalog', () => {
     expect(catalogOf(built(A), failed(A)).get(path)?.state).toBe('pending');
   });
 
-  test('is the same in whatever order, and however often, the news come', () => {
+  test('is the same whatever the order of the records, and when one comes twice', () => {
     const at = fc
       .integer({ min: 1, max: 28 })
       .map((day) => `2026-11-${`${day}`.padStart(2, '0')}T00:00:00.000Z`);

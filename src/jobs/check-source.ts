@@ -18,7 +18,7 @@ export interface LooksFor {
 }
 
 /** What the mirrors have. */
-export interface KernelsToCheck {
+export interface FoundKernels {
   readonly mirrors: readonly string[];
   readonly repositories: number;
   readonly kernels: number;
@@ -37,7 +37,7 @@ export interface SourceCheck {
   readonly key: string;
   readonly status: Source['status'];
   readonly looksFor: readonly LooksFor[];
-  readonly found?: KernelsToCheck;
+  readonly found?: FoundKernels;
   /** Why nothing was found. */
   readonly failure?: Failure;
 }
@@ -105,7 +105,7 @@ function summarise({
   repositories,
   mirrors,
   problems,
-}: Awaited<ReturnType<typeof findKernels>>): KernelsToCheck {
+}: Awaited<ReturnType<typeof findKernels>>): FoundKernels {
   const unique = (values: readonly string[]) => [...new Set(values)].sort();
   const withVmlinux = kernels.filter((one) => one.method === 'dwarf');
   const ends = [withVmlinux[0], withVmlinux.at(-1)];

@@ -10,7 +10,7 @@ import { versionIn } from './version.ts';
 
 type BuildToolPlatform = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
 
-export interface BuildOptions {
+export interface ToolBuildOptions {
   readonly sources: readonly ToolSource[];
   readonly timeouts: Timeouts;
   readonly note: (message: string) => void;
@@ -27,7 +27,7 @@ export async function buildTool(
   platform: BuildToolPlatform,
   recipe: Recipe,
   work: string,
-  options: BuildOptions,
+  options: ToolBuildOptions,
 ): Promise<string> {
   const [source, build, finished] = [join(work, 'source'), join(work, 'build'), join(work, 'tool')];
   options.stage('sources');

@@ -8,7 +8,7 @@ import { openFixture } from './fixture.ts';
 const fixture = openFixture();
 const { archive, push } = archives(fixture);
 
-describe('what is there already', () => {
+describe('a kernel that the archive has', () => {
   test('is left when its bytes are the same: nothing is pushed, and it says so', async () => {
     const { folder, server, url } = await archive();
     await push(url, [A, C]);
@@ -21,7 +21,7 @@ describe('what is there already', () => {
     expect(server.wire.pushes).toBe(0);
   });
 
-  test('is refused by name when its bytes are others, and the rest goes through', async () => {
+  test('is refused by name when its bytes differ, and the other kernels are published', async () => {
     const { folder, folder: url } = await archive();
     commit(folder, 'master', { [PATH_A]: 'other bytes' });
     const run = await push(url, [A, B]);
@@ -109,7 +109,7 @@ describe('what waits', () => {
     expect(read(folder, 'next', 'README.md')).toBe('From master.');
   });
 
-  test('and was removed by a person is not brought back by itself', async () => {
+  test('and was removed by a person is not added again', async () => {
     const { folder, folder: url } = await archive();
     await push(url, [A, B]);
     commit(folder, 'next', { [PATH_A]: null }, 'Not this one');

@@ -60,7 +60,7 @@ test("a person's files are named and made harmless; what goes and second names a
   expect(body).toContain('1 tarball of arm64 stands in aarch64 too');
 });
 
-test('the same that waits gives the same words, so that nothing is changed without need', () => {
+test('the same waiting kernels give the same text, so that nothing is changed without need', () => {
   const { catalog, next } = waitingKernels(40);
   const shuffled = new Map([...next].reverse());
   const words = (listing: typeof next) =>

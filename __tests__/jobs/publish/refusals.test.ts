@@ -17,7 +17,7 @@ function refuseWith(folder: string, words: string): void {
   chmodSync(hook, 0o755);
 }
 
-describe('a refusal for good is one attempt, and says what to do', () => {
+describe('a permanent refusal is one attempt, and says what to do', () => {
   test.each([
     ['a hook of the host', 'Kernels come on Mondays only.', /A rule or a hook of the host/],
     ['a quota', 'This repository is over its data quota.', /A limit of the host on size/],

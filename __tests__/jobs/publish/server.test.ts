@@ -167,8 +167,8 @@ describe('what waits', () => {
   });
 });
 
-describe('when two runs meet, or the line breaks', () => {
-  test('the one that loses the race looks again and adds its own on top', async () => {
+describe('when two runs push at once, or the connection breaks', () => {
+  test('the run whose push comes second reads the branch again and adds its commit on top', async () => {
     const { folder, server, url } = await archive();
     let slipped = false;
     server.weather.beforePush = async () => {
@@ -183,7 +183,7 @@ describe('when two runs meet, or the line breaks', () => {
     expect(Object.keys(kernels)).toEqual([PATH_A, PATH_B]);
   });
 
-  test('two at once leave both, in one line', async () => {
+  test('two runs at once leave the kernels of both, in one line of commits', async () => {
     const { folder, url } = await archive();
     const runs = await Promise.all([push(url, [A], [C]), push(url, [B])]);
     expect(runs.map(({ status }) => status)).toEqual([0, 0]);
@@ -200,7 +200,7 @@ describe('when two runs meet, or the line breaks', () => {
     expect(subjects(folder, 'next', 'master')).toEqual(['Add BTF of 2 kernels']);
   });
 
-  test('a push whose answer got lost is not made twice', async () => {
+  test('a push whose answer was lost is not made twice', async () => {
     const { folder, server, url } = await archive();
     server.weather.loseAnswers = 1;
     const run = await push(url, [A, B]);
@@ -209,7 +209,7 @@ describe('when two runs meet, or the line breaks', () => {
     expect(subjects(folder, 'next', 'master')).toEqual(['Add BTF of 2 kernels']);
   });
 
-  test('a line that stays broken is a failure of the network', async () => {
+  test("a connection that breaks every time is the failure 'network'", async () => {
     const { server, url } = await archive();
     Object.assign(server.weather, { cutPushes: 99, cutAfter: 100 });
     const run = await push(url, [A, B]);
@@ -217,7 +217,7 @@ describe('when two runs meet, or the line breaks', () => {
   });
 });
 
-test('a server that cannot leave contents out gets the same', async () => {
+test('a server without partial clone gets the same commit', async () => {
   const { folder, url } = await archive({ filter: false });
   await push(url, [A]);
   commit(folder, 'master', { 'docs.md': 'More.' });

@@ -26,7 +26,7 @@ function names(): string[] {
   return [...new Set([...rooted, ...made])].slice(0, FILES);
 }
 
-test('20 kernels more in an archive of 700 move those 20, and names: first, waiting, and rebased', async () => {
+test('20 kernels for an archive of 700 transfer those 20 and the names of the others: first, waiting, and rebased', async () => {
   const folder = createRepository(fixture.root, 'archive.git');
   const bytes = (name: string) =>
     createHash('shake256', { outputLength: SIZE }).update(name).digest();

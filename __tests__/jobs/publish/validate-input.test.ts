@@ -52,7 +52,7 @@ async function good(): Promise<{ folder: string; path: string; tarball: Buffer }
   return { folder, path: record.tarball.path, tarball };
 }
 
-test('what build left is taken in: the very bytes that were checked, and what failed', async () => {
+test('takes the tarballs and records that build wrote, with the bytes that were checked, and the failures', async () => {
   const { folder, tarball } = await good();
   putRecord(folder, failureRecord(B));
   const { candidates, failed, kept } = await take([folder]);
@@ -89,7 +89,7 @@ test('a folder without a record is an error that names it, also beside others', 
   });
 });
 
-test('what a killed build leaves half-written beside its files is passed over', async () => {
+test('half-written files that a killed build left are ignored', async () => {
   const { folder, path } = await good();
   put(folder, `${path}.0123456789ab.partial`, 'half');
   expect((await take([folder])).candidates.length).toBe(1);
@@ -254,7 +254,7 @@ test.each(spoils)('%s is refused by name, and nothing is published', async (_, s
   });
 });
 
-test('a piece of a kernel is no kernel', async () => {
+test('BTF with too few types for a kernel is refused', async () => {
   const { folder } = await good();
   await expect(take([folder], 10_000)).rejects.toThrow(/not the BTF of a whole kernel/);
 });

@@ -15,10 +15,10 @@ import {
   removeInstallRecord,
   writeInstallRecord,
 } from './install-records.ts';
-import { choosePlace, type Place } from './place.ts';
+import { choosePlace, type InstallPlace } from './place.ts';
 
 /** The result of one installation. */
-export interface Installed extends Place {
+export interface Installed extends InstallPlace {
   /** The real path of the file, with the folder that stands for the root. */
   readonly file: string;
   readonly uname: Uname;

@@ -9,7 +9,7 @@ import { resolveInImage } from '../fetch/image.ts';
 export type Loader = 'gala-gopher' | 'libbpf';
 
 /** Where the BTF of a kernel is installed. */
-export interface Place {
+export interface InstallPlace {
   /** As the machine sees it: absolute, without the folder that stands for its root. */
   readonly path: string;
   /** Undefined at a path that no loader knows. */
@@ -28,7 +28,7 @@ const GOPHER = '/opt/gala-gopher';
  * @param root the folder that stands for `/`
  * @param to a file, or a folder that exists or ends in `/`
  */
-export async function choosePlace(root: string, uname: Uname, to?: string): Promise<Place> {
+export async function choosePlace(root: string, uname: Uname, to?: string): Promise<InstallPlace> {
   if (to !== undefined) {
     const isFolder =
       to.endsWith('/') || (await folderAt(await resolveInImage(root, resolve('/', to))));
