@@ -13,6 +13,7 @@ import type { DwarfRecord } from '../../../src/archive/record.ts';
 import { serveFolder } from '../../../src/download/static-server.ts';
 import type { KernelResult } from '../../../src/jobs/make-btf/build-kernels.ts';
 import type { BuildRequest } from '../../../src/jobs/make-btf/run.ts';
+import { asArch, asDistributionId } from '../../../src/names.ts';
 import type { KernelPackage } from '../../../src/sources/kernels.ts';
 import {
   build,
@@ -218,6 +219,28 @@ test('a full disk is the failure of that kernel, by name, and the others go on',
     );
     expect(new Set(reasons)).toEqual(new Set(['no-space']));
   });
+});
+
+test('of two kernels of one name the first is built, and the other is named', async () => {
+  const [kernel] = kernels as readonly [KernelPackage];
+  const twice = [kernel, { ...kernel, arch: asArch('s390x') }];
+  const progress = listening();
+  const results = await build(platform, twice, run(), {}, progress);
+  expect(results).toMatchObject([{ state: 'built', record: { arch: kernel.arch } }]);
+  expect(progress.lines).toContainEqual(expect.stringContaining('one record for that name'));
+});
+
+test("another distribution's record of the same name is not replaced", async () => {
+  const [kernel] = kernels as readonly [KernelPackage];
+  const places = run();
+  await build(platform, [kernel], places);
+  const before = filesBelow(places.output);
+  const other = { ...kernel, distribution: asDistributionId('rocky') };
+  await expect(build(platform, [other], places)).rejects.toMatchObject({
+    reason: 'usage',
+    message: expect.stringContaining('not of rocky'),
+  });
+  expect(filesBelow(places.output)).toEqual(before);
 });
 
 test('a folder for vmlinux that is not there is said before anything is fetched', async () => {

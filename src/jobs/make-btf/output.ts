@@ -32,6 +32,7 @@ export interface Requirements {
  * The record of a kernel that an earlier run finished: made from the same package in the same way, or by the other
  * method, it satisfies what is required now, and its tarball is there and unchanged. What the other method made is
  * replaced only with `replaceMethod`. Undefined when the kernel must be built again.
+ * Throws `usage` for a record of another distribution's kernel of that name.
  * @param modules the globs of the modules that are to be in it; undefined for none
  */
 export async function finishedBefore(
@@ -41,6 +42,7 @@ export async function finishedBefore(
   modules: readonly string[] | undefined,
 ): Promise<KernelRecord | undefined> {
   const record = await readRecord(output, kernel.uname);
+  if (record !== undefined) expectSameKernel(output, record, kernel);
   if (!record || isFailureRecord(record)) return undefined;
   if (methodOf(record) === kernel.method) {
     if (!samePackage(record, kernel) || !sameEncoder(record, required)) return undefined;
@@ -57,6 +59,17 @@ export async function finishedBefore(
   if (!tarball) return undefined;
   const sum = sha256(tarball);
   return sum === record.tarball.sha256 ? record : undefined;
+}
+
+/** Rocky and AlmaLinux call their kernels the same: the record of one would replace the other's. */
+function expectSameKernel(output: string, record: BuildRecord, kernel: KernelPackage): void {
+  const { distribution, arch } = record;
+  if (distribution === kernel.distribution && arch === kernel.arch) return;
+  throw new Failure(
+    'usage',
+    `${output} has a record of ${record.uname} of ${distribution} for ${arch}, not of ${kernel.distribution} for ${kernel.arch}.`,
+    'Name another folder with --output: one archive may hold both, published one after the other.',
+  );
 }
 
 /** Records of before there was another method do not say it. */

@@ -25,6 +25,7 @@ export async function runBuild(
   progress: Progress,
 ): Promise<readonly KernelResult[]> {
   if (request.kernels.length === 0) return [];
+  const kernels = withDistinctNames(request.kernels, progress.warn);
   await openOutput(request.output);
   const tools = await prepareToolchain(platform, request.tools, progress);
   const opened = await openBuildContext(platform, tools, request, progress);
@@ -37,8 +38,26 @@ export async function runBuild(
     replaceMethod: request.replaceMethod,
   };
   try {
-    return await buildKernels(opened.context, request.kernels, settings, progress);
+    return await buildKernels(opened.context, kernels, settings, progress);
   } finally {
     await opened.close();
   }
+}
+
+/** Records lie by `uname -r` alone, which SUSE's kernels of several architectures share: the first of a name is kept. */
+function withDistinctNames(
+  kernels: readonly KernelPackage[],
+  warn: (line: string) => void,
+): readonly KernelPackage[] {
+  const byUname = new Map<string, KernelPackage>();
+  for (const kernel of kernels) {
+    const other = byUname.get(kernel.uname);
+    if (other === undefined) byUname.set(kernel.uname, kernel);
+    else {
+      warn(
+        `${kernel.nvra} is not built: ${other.nvra} is the kernel ${kernel.uname} too, and the output has one record for that name. Build it with --arch or --release and an --output of its own.`,
+      );
+    }
+  }
+  return [...byUname.values()];
 }
