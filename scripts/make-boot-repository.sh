@@ -75,27 +75,28 @@ lay_out_kernel() { # tree
 
 # The trees of both packages' parts that lie in Debian's package with vmlinux.
 lay_out_vmlinux() { # kernel-tree debuginfo-tree
-  local deb wanted=('./usr/lib/debug/boot/*') ends=(--occurrence=2) folder offset size ko
+  local deb map="boot/System.map-$uname" vmlinux="boot/vmlinux-$uname" wanted ends=(--occurrence=1) folder offset size ko
   deb=$(debug_package)
+  if [ "$suite" = forky ]; then
+    map=lib/modules/$uname/System.map vmlinux=lib/modules/$uname/vmlinux
+  fi
+  wanted=("./usr/lib/debug/$map" "./usr/lib/debug/$vmlinux")
   if [ "$debuginfo" = some ]; then
     ends=()
     wanted+=('*/kernel/net/*.ko' '*/kernel/fs/*.ko' '*/kernel/drivers/net/*.ko' '*/kernel/drivers/scsi/*.ko')
-  else
-    wanted=("./usr/lib/debug/boot/System.map-$uname" "./usr/lib/debug/boot/vmlinux-$uname")
-    ends=(--occurrence=1)
   fi
   mkdir -p "$work/debug"
   # With --occurrence tar ends as soon as it has these files, while dpkg-deb is writing.
   dpkg-deb --fsys-tarfile "$deb" 2>/dev/null | tar -x -C "$work/debug" --wildcards "${ends[@]}" "${wanted[@]}" || true
   folder=$work/debug/usr/lib/debug
-  [ -e "$folder/boot/vmlinux-$uname" ] || fail "$deb is not of $uname: remove it and $(image_packages)"
-  mv "$folder/boot/System.map-$uname" "$1/boot/"
-  read -r offset size < <(readelf -SW "$folder/boot/vmlinux-$uname" |
+  [ -e "$folder/$vmlinux" ] || fail "$deb is not of $uname: remove it and $(image_packages)"
+  mv "$folder/$map" "$1/boot/System.map-$uname"
+  read -r offset size < <(readelf -SW "$folder/$vmlinux" |
     sed -n 's/^ *\[ *[0-9]*\] \.BTF  *PROGBITS *[0-9a-f]* \([0-9a-f]*\) \([0-9a-f]*\) .*/\1 \2/p')
-  dd if="$folder/boot/vmlinux-$uname" of="$work/made/own.btf" bs=1M status=none \
+  dd if="$folder/$vmlinux" of="$work/made/own.btf" bs=1M status=none \
     iflag=skip_bytes,count_bytes skip=$((16#$offset)) count=$((16#$size))
   mkdir -p "$2/usr/lib/debug/lib/modules/$uname"
-  mv "$folder/boot/vmlinux-$uname" "$2/usr/lib/debug/lib/modules/$uname/vmlinux"
+  mv "$folder/$vmlinux" "$2/usr/lib/debug/lib/modules/$uname/vmlinux"
   if [ "$debuginfo" = some ]; then
     mv "$folder/lib/modules/$uname/kernel" "$2/usr/lib/debug/lib/modules/$uname/"
     find "$2" -name '*.ko' -print0 | while IFS= read -r -d '' ko; do mv "$ko" "$ko.debug"; done

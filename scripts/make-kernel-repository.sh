@@ -6,8 +6,8 @@
 #                             [--payload <macro>] [--without-btf]
 #
 # The kernels are Debian's, whose linux-image-*-dbg packages hold vmlinux with all its DWARF:
-#   series 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie), 6.12-backports (bookworm-backports), 7.2 (forky);
-#   arch amd64, arm64 or riscv64. The newest of a series is taken, in the cloud flavour; <series>-full-<arch> is
+#   series 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie), 6.12-backports (bookworm-backports);
+#   arch amd64 or arm64. The newest of a series is taken, in the cloud flavour; <series>-full-<arch> is
 #   the one with all drivers. Default: 6.1-amd64.
 # --modules      how many of its modules stand beside vmlinux (default two); some: those of networks, file systems
 #                and SCSI, which with 6.1-full-amd64 give a package as large as openEuler's
@@ -65,6 +65,7 @@ unpack() { # deb root folder-of-openEuler
 pack() { # kernel: sets $rpms to the folder its RPM is in
   local kernel=$1 suite arch machine flavour deb version root uname
   know "$kernel"
+  [ "$suite" != forky ] || fail "$kernel is for make-boot-repository.sh: its vmlinux lies elsewhere"
   rpms=$cache/rpms/$kernel.$modules.$payload.$btf-btf
   [ ! -d "$rpms" ] || return 0
   deb=$(debug_package)

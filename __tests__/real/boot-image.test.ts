@@ -34,7 +34,7 @@ const KERNELS: readonly Kernel[] = [
   {
     title: "Debian's 5.10 for x86_64",
     options: ['--kernel', '5.10-amd64'],
-    layers: ['bzImage', 'xz', 'ELF'],
+    layers: ['bzImage', 'lz4', 'ELF'],
     foundBy: 'section',
     // Its pahole cut enumerators of 64 bits off: HMM_PFN_ERROR is 0.
     different: { ENUM: 3 },
