@@ -151,7 +151,7 @@ function KernelCard({ kernel }: { readonly kernel: Kernel }) {
   const before = known[known.indexOf(kernel) + 1];
   const facts = [
     [words.state, words.states[standingOf(kernel)]],
-    [texts.release, [...kernel.releases, kernel.arch].join(', ')],
+    [texts.release, `${kernel.releases.join(', ') || line?.release}, ${kernel.arch}`],
     [words.method, method && words.methods[method]],
     ['pahole', kernel.pahole],
     [words.built, builtAt?.replace('T', ' ').slice(0, 16)],
