@@ -26,6 +26,6 @@ test.each([
 });
 
 test('a pahole that is not there is not known', async () => {
-  const wished = { pahole: '/nonexistent/pahole', toolCache: undefined };
-  expect(await expectedDwarfTools(platform, wished)).toBeUndefined();
+  const requested = { pahole: '/nonexistent/pahole', toolCache: undefined };
+  expect(await expectedDwarfTools(platform, requested)).toBeUndefined();
 });

@@ -138,7 +138,7 @@ test('a remote that redirects from https to http is passed over, and not followe
 });
 
 test('a remote that has moved on to another commit is passed over, and named', async () => {
-  // Its branch, its tag, and even refs that are called as the wished commit is, point elsewhere.
+  // Its branch, its tag, and even refs that are called as the requested commit is, point elsewhere.
   const repositories = join(folder, 'moved');
   const [other = ''] = repository(join(repositories, 'dwarves'), { README: 'rewritten' });
   for (const ref of ['tags/v1.31', `heads/${first}`, `tags/${first}`]) {

@@ -81,8 +81,11 @@ export function machine() {
         clock: systemClock,
         interrupted: stage.signal ?? new AbortController().signal,
       };
-      const wished = { ...request, ...stage.request };
-      return prepareToolchain(platform, wished, progress, { ...toolSources, ...stage.toolSources });
+      const requested = { ...request, ...stage.request };
+      return prepareToolchain(platform, requested, progress, {
+        ...toolSources,
+        ...stage.toolSources,
+      });
     },
   };
 }

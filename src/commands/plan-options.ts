@@ -15,7 +15,7 @@ import { asBranch } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { METHOD_CHOICES } from '../sources/kernels.ts';
-import { expectedDwarfTools, type WishedPahole } from '../toolchain/dwarf-tools.ts';
+import { expectedDwarfTools, type RequestedPahole } from '../toolchain/dwarf-tools.ts';
 import { choice, flag, list, type OptionSpec, text, type Values } from './command.ts';
 import { selectionOptions, toQuery } from './selection-options.ts';
 
@@ -82,13 +82,13 @@ function toDate(since: Since, now: Date): Date {
 
 /**
  * Makes the plan that the options describe.
- * @param wished which pahole the build uses
+ * @param requested which pahole the build uses
  */
 export async function toPlan(
   platform: Platform,
   options: Values<typeof planOptions>,
   progress: Progress,
-  wished: WishedPahole = { pahole: 'auto', toolCache: undefined },
+  requested: RequestedPahole = { pahole: 'auto', toolCache: undefined },
 ): Promise<Plan> {
   const {
     archive: where,
@@ -122,7 +122,7 @@ export async function toPlan(
     skipEmbedded,
     retryFailed,
     replaceMethod,
-    tools: await expectedDwarfTools(platform, wished),
+    tools: await expectedDwarfTools(platform, requested),
     modules,
   };
   const plan = await makePlan(platform, request, progress);
@@ -143,11 +143,11 @@ export const buildPlanOptions = {
 export async function toBuildPlan(
   platform: Platform,
   options: Values<typeof buildPlanOptions>,
-  wished: WishedPahole,
+  requested: RequestedPahole,
   progress: Progress,
 ): Promise<{ readonly plan: BuildPlan; readonly problems: readonly PlanProblem[] }> {
   if (options.plan === undefined) {
-    const plan = await toPlan(platform, options, progress, wished);
+    const plan = await toPlan(platform, options, progress, requested);
     return { plan, problems: plan.troubles };
   }
   const { release, arch, flavour, kernel, mirror, limit } = options;

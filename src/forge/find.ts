@@ -44,15 +44,15 @@ export interface ForgeAddress {
  * The forge behind a git remote: known by its host, or given.
  *
  * @param remote its host, its origin where it is http or https, and the path `owner/repository`
- * @param wish what `--forge` and `--api-url` say
+ * @param given what `--forge` and `--api-url` say
  * @throws Failure `usage` when the forge cannot be found out
  */
 export function findForge(
   remote: { readonly host: string; readonly origin: string | undefined; readonly path: string },
-  wish: { readonly forge?: ForgeName | undefined; readonly apiUrl?: string | undefined },
+  given: { readonly forge?: ForgeName | undefined; readonly apiUrl?: string | undefined },
 ): ForgeAddress {
   const known = HOSTS[remote.host.replace(/^(www|ssh|git)\./, '').toLowerCase()];
-  const forge = wish.forge ?? known?.forge;
+  const forge = given.forge ?? known?.forge;
   if (forge === undefined) {
     throw new Failure(
       'usage',
@@ -74,7 +74,7 @@ export function findForge(
   const own = `${remote.origin ?? `https://${remote.host}`}${OWN_ROOTS[forge]}`;
   return {
     forge,
-    root: checkRoot(wish.apiUrl ?? usual ?? own),
+    root: checkRoot(given.apiUrl ?? usual ?? own),
     owner: parts.map(encode).join('/'),
     repository: encode(repository),
   };

@@ -5,7 +5,7 @@ import { toolFolder } from './tool-cache.ts';
 
 /** What a workflow keeps between its runs (actions/cache): these folders under this key. */
 export interface CachePlan {
-  /** Differs wherever a kept tool would not be the wished one, or might not run. */
+  /** Differs wherever a kept tool would not be the requested one, or might not run. */
   readonly key: string;
   /** Absolute; none where nothing would be built. */
   readonly folders: readonly string[];
@@ -13,7 +13,7 @@ export interface CachePlan {
 
 /**
  * The cache of what the request need: tool, version, operating system, architecture and format.
- * A wish for the machine's own, or for a path, keeps nothing.
+ * A request for the machine's own, or for a path, keeps nothing.
  */
 export async function planCache(
   cacheFolder: string,
@@ -23,8 +23,9 @@ export async function planCache(
   const tools: readonly ToolName[] = ['pahole', 'xz'];
   const recipes = tools.flatMap((tool) => {
     const fitting = RECIPES.filter((recipe) => recipe.tool === tool);
-    const wish = request[tool].replace(/^v/, '');
-    const found = wish === 'auto' ? fitting[0] : fitting.find(({ version }) => version === wish);
+    const wanted = request[tool].replace(/^v/, '');
+    const found =
+      wanted === 'auto' ? fitting[0] : fitting.find(({ version }) => version === wanted);
     return found ? [found] : [];
   });
   const words = recipes.map((one) => `${one.tool}-${one.version}-${fingerprint(one)}`);

@@ -13,7 +13,7 @@ export interface DwarfTools {
 }
 
 /** Which pahole a build is to use, as its options have it. */
-export interface WishedPahole {
+export interface RequestedPahole {
   readonly pahole: string;
   readonly toolCache: string | undefined;
 }
@@ -40,18 +40,18 @@ export function dwarfToolsOf(pahole: {
 /** What a build with that pahole would read DWARF with; undefined where that is not known before it is there. */
 export async function expectedDwarfTools(
   platform: Pick<Platform, 'programs' | 'env'>,
-  { pahole, toolCache }: WishedPahole,
+  { pahole, toolCache }: RequestedPahole,
 ): Promise<DwarfTools | undefined> {
   if (pahole === 'system' || pahole.includes('/')) {
     const path = pahole === 'system' ? 'pahole' : pahole;
     const found = await inspectPahole(platform, path, 'system').catch(() => undefined);
     return found && dwarfToolsOf(found);
   }
-  const wish = pahole.replace(/^v/, '');
+  const wanted = pahole.replace(/^v/, '');
   const recipe = RECIPES.find(
-    ({ tool, version }) => tool === 'pahole' && (wish === 'auto' || version === wish),
+    ({ tool, version }) => tool === 'pahole' && (wanted === 'auto' || version === wanted),
   );
-  if (recipe === undefined) return { pahole: wish };
+  if (recipe === undefined) return { pahole: wanted };
   const kept = toolFolder(toolCache ?? defaultCacheFolder(platform.env), recipe);
   return toolsWith(recipe.version, [join(kept, 'lib'), ...LIBRARY_FOLDERS]);
 }

@@ -27,16 +27,16 @@ export function paholeMemory(version: string, debugInfo: Workload, jobs: number)
 }
 
 /**
- * With how many jobs pahole fits into that much memory: the wished number, fewer, or 0 when even
+ * With how many jobs pahole fits into that much memory: the requested number, fewer, or 0 when even
  * one does not, so that the kernel has to wait.
  */
 export function jobsThatFit(
   version: string,
   debugInfo: Workload,
-  wished: number,
+  requested: number,
   available: number,
 ): number {
-  let jobs = wished;
+  let jobs = requested;
   while (jobs > 0 && paholeMemory(version, debugInfo, jobs) > available) jobs--;
   return jobs;
 }

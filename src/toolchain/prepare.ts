@@ -50,7 +50,7 @@ export interface Toolchain {
 export interface ToolSources {
   readonly recipes: readonly Recipe[];
   readonly timeouts: Timeouts;
-  /** Asked after the wished sources. */
+  /** Asked after the request's sources. */
   readonly upstreams: readonly ToolSource[];
 }
 
@@ -82,7 +82,7 @@ const XZ: Tool<Xz> = {
 
 /**
  * The pahole and the xz to work with, in this order: kept from before; the machine's own when it is
- * what was wished for; built from source and kept. Throws `missing-program`, `network`,
+ * what was requested; built from source and kept. Throws `missing-program`, `network`,
  * `checksum-mismatch`, `usage` and `interrupted`, each with what to do.
  */
 export async function prepareToolchain(
@@ -124,18 +124,18 @@ class ToolPreparer {
     this.#installing = { allowed: request.allowInstall, note: (text) => progress.note(text) };
   }
 
-  async get<T extends { readonly version: string }>(tool: Tool<T>, wish: string): Promise<T> {
-    if (wish.includes('/')) return this.#asItIs(tool, wish);
-    if (wish === 'system') return this.#system(tool);
-    const recipe = this.#recipe(tool.name, wish);
-    const version = recipe?.version ?? wish.replace(/^v/, '');
+  async get<T extends { readonly version: string }>(tool: Tool<T>, wanted: string): Promise<T> {
+    if (wanted.includes('/')) return this.#asItIs(tool, wanted);
+    if (wanted === 'system') return this.#system(tool);
+    const recipe = this.#recipe(tool.name, wanted);
+    const version = recipe?.version ?? wanted.replace(/^v/, '');
     const kept = recipe && (await this.#kept(tool, recipe));
     if (kept) return kept;
     const own = this.#platform.programs.find(tool.name) ? await this.#tryOwn(tool) : undefined;
     if (own?.version === version) return own;
-    if (own && wish === 'auto' && tool.contentWith(own.version, version)) return own;
+    if (own && wanted === 'auto' && tool.contentWith(own.version, version)) return own;
     if (!recipe) throw this.#cannotBuild(tool.name, version);
-    if (wish !== 'auto') return this.#build(tool, recipe, true);
+    if (wanted !== 'auto') return this.#build(tool, recipe, true);
     return this.#build(tool, recipe, this.#verbose).catch((error) =>
       this.#fallBack(tool, recipe, error),
     );
@@ -150,11 +150,11 @@ class ToolPreparer {
     });
   }
 
-  #recipe(tool: ToolName, wish: string): Recipe | undefined {
+  #recipe(tool: ToolName, wanted: string): Recipe | undefined {
     const recipes = this.#toolSources.recipes.filter((recipe) => recipe.tool === tool);
-    return wish === 'auto'
+    return wanted === 'auto'
       ? recipes[0]
-      : recipes.find(({ version }) => version === wish.replace(/^v/, ''));
+      : recipes.find(({ version }) => version === wanted.replace(/^v/, ''));
   }
 
   /** One that was changed, or does not run here any more, is removed. */
