@@ -4,6 +4,13 @@
 # Nothing waits for ever: seconds for a download, the index of a suite included.
 LONGEST_FETCH=1800
 
+# With vmlinux, as tar's patterns: modules that make a package of the kernel with all drivers as large as openEuler's.
+# shellcheck disable=SC2034 # the scripts read it
+SOME_MODULES=(
+  '*/kernel/net/*.ko' '*/kernel/fs/*.ko' '*/kernel/sound/*.ko'
+  '*/kernel/drivers/net/*.ko' '*/kernel/drivers/scsi/*.ko' '*/kernel/drivers/infiniband/*.ko'
+)
+
 # Sets suite, arch (Debian's), machine (as `uname -m` has it) and flavour (cloud, or full: all drivers) of a kernel.
 #   series 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie), 6.12-backports (bookworm-backports), 7.2 (forky);
 #   arch amd64, arm64 or riscv64; <series>-full-<arch> is the kernel with all drivers, in place of the cloud flavour.

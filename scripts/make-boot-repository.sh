@@ -10,8 +10,8 @@
 #
 # --kernel     one of Debian's, as at the top of debian-kernels.sh
 # --image      gzip: the boot image inside of gzip, as openEuler has it on aarch64 (default own: as Debian has it)
-# --debuginfo  what kernel-debuginfo holds: vmlinux alone (default); some: the modules of networks, file systems and
-#              SCSI as well; none: there is no such package
+# --debuginfo  what kernel-debuginfo holds: vmlinux alone (default); some: as many modules as well as make a package as
+#              large as openEuler's of 6.1-full-amd64; none: there is no such package
 #
 # Everything is made once and kept under ${XDG_CACHE_HOME:-~/.cache}/btfhub/test-kernels; remove that folder to get
 # newer kernels.
@@ -83,7 +83,7 @@ lay_out_vmlinux() { # kernel-tree debuginfo-tree
   wanted=("./usr/lib/debug/$map" "./usr/lib/debug/$vmlinux")
   if [ "$debuginfo" = some ]; then
     ends=()
-    wanted+=('*/kernel/net/*.ko' '*/kernel/fs/*.ko' '*/kernel/drivers/net/*.ko' '*/kernel/drivers/scsi/*.ko')
+    wanted+=("${SOME_MODULES[@]}")
   fi
   mkdir -p "$work/debug"
   # With --occurrence tar ends as soon as it has these files, while dpkg-deb is writing.

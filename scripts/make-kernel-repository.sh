@@ -9,8 +9,8 @@
 #   series 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie), 6.12-backports (bookworm-backports);
 #   arch amd64 or arm64. The newest of a series is taken, in the cloud flavour; <series>-full-<arch> is
 #   the one with all drivers. Default: 6.1-amd64.
-# --modules      how many of its modules stand beside vmlinux (default two); some: those of networks, file systems
-#                and SCSI, which with 6.1-full-amd64 give a package as large as openEuler's
+# --modules      how many of its modules stand beside vmlinux (default two); some: as many as make a package as large
+#                as openEuler's of 6.1-full-amd64
 # --payload      rpm's _binary_payload (default w2.xzdio, which is openEuler's)
 # --without-btf  hide vmlinux's own .BTF, as 4.19 kernels have none
 #
@@ -46,7 +46,7 @@ unpack() { # deb root folder-of-openEuler
   local wanted=('./usr/lib/debug/boot/vmlinux-*') ko folder
   case $modules in
     two) wanted+=('*/kernel/fs/fuse/cuse.ko' '*/kernel/fs/isofs/isofs.ko') ;;
-    some) wanted+=('*/kernel/net/*.ko' '*/kernel/fs/*.ko' '*/kernel/drivers/net/*.ko' '*/kernel/drivers/scsi/*.ko') ;;
+    some) wanted+=("${SOME_MODULES[@]}") ;;
     all) wanted+=('*.ko') ;;
   esac
   dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards "${wanted[@]}"
