@@ -7,7 +7,8 @@ export type PackedBody = string | Uint8Array;
 
 /**
  * Characters from which on a body is deflated. Nearly all functions are shorter: they cost more time than they
- * would save, and a database of plain text is easier to read with other programs.
+ * would save, and a database of plain text is easier to read with other programs. What changes here changes the bytes
+ * of an extended database against a new one: raise SITE_SCHEMA with it.
  */
 const DEFLATED_FROM = 300;
 
