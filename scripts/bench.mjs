@@ -22,6 +22,7 @@ writes the tables to docs/benchmark.md. The first time takes long: it downloads 
   --modules <which>       modules beside vmlinux in those: none, two, some, all (default all)
   --four-modules <which>  the same for four kernels in one go (default all)
   --boot-kernel <name>    the kernel that is made by both methods (default 6.1-full-amd64)
+  --boot-debuginfo <what> what its kernel-debuginfo holds: vmlinux, some (default some: as large as openEuler's)
   --releases <number>     in so many releases, each of which is built (default 20)
   --only <part>           one: one kernel at a time; four: four in one go; streams: a package in
                           ranges against one plain stream; methods: --method embedded against dwarf
@@ -37,6 +38,7 @@ const { values: options } = parseArgs({
     modules: { type: 'string', default: 'all' },
     'four-modules': { type: 'string', default: 'all' },
     'boot-kernel': { type: 'string', default: '6.1-full-amd64' },
+    'boot-debuginfo': { type: 'string', default: 'some' },
     releases: { type: 'string', default: '20' },
     only: { type: 'string' },
     'no-page': { type: 'boolean' },
@@ -123,7 +125,7 @@ const PARTS = {
     }
   },
   methods: async () => {
-    const ground = await openReleases(options['boot-kernel'], 'some', releases);
+    const ground = await openReleases(options['boot-kernel'], options['boot-debuginfo'], releases);
     try {
       const title =
         `**The kernel's own BTF out of its boot image, or BTF from DWARF**: ${ground.kernel} (Debian's, in openEuler's ` +
