@@ -39,6 +39,12 @@ test('the help names every command, and each command has help with its options a
   expect(build).toContain('Examples:');
 });
 
+test('a source file in YAML is read', () => {
+  const file = join(root, 'sources', 'openEuler.yaml');
+  const { status, stdout } = btfhub(['sources', 'check', file]);
+  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('openEuler') });
+});
+
 test.each([
   ['an unknown command', ['bulid'], 'bulid'],
   ['an unknown option', ['build', '--relaese', 'x'], '--relaese'],

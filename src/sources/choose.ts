@@ -59,7 +59,7 @@ export async function readSources(file: string): Promise<readonly Source[]> {
   let data: unknown;
   try {
     // Loaded here, because hardly any run reads such a file.
-    const { parse } = await import('yaml');
+    const { parse } = await import('./yaml.ts');
     data = parse(await readFile(file, 'utf8'), { maxAliasCount: 100 });
   } catch (error) {
     throw new Failure(
