@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COMMANDS } from '../src/commands/all.ts';
 import { serveFolder } from '../src/download/static-server.ts';
+import { checked, wrongIn } from './schemas.ts';
 
 /** The bundle that users run, as its own process. */
 const root = join(import.meta.dirname, '..');
@@ -62,6 +63,7 @@ test.each([
   const json = btfhub([...args, '--json']);
   expect(json.status).toBe(2);
   expect(JSON.parse(json.stdout)).toMatchObject({ error: { reason: 'usage' } });
+  expect(wrongIn('verify', JSON.parse(json.stdout))).toEqual([]);
 });
 
 test('help has a page for each command and each topic, and names the nearest for another word', () => {
@@ -79,7 +81,7 @@ test('a mistyped command or option is answered with the nearest one', () => {
 test('what does not exist is status 2, with what to do, and in JSON one document', () => {
   const { status, stdout, stderr } = btfhub(['verify', 'nothing', '--json']);
   expect(status).toBe(2);
-  expect(JSON.parse(stdout)).toMatchObject({ error: { reason: 'not-found' } });
+  expect(checked('verify', JSON.parse(stdout))).toMatchObject({ error: { reason: 'not-found' } });
   expect(stderr).toContain('There is no nothing.');
 });
 
@@ -95,7 +97,7 @@ test('with --json there is one document on standard output and the rest on stand
   ]);
   const [stdout, stderr] = [child.stdout, child.stderr].map((stream) => stream.toArray());
   const [status] = await once(child, 'close');
-  const document = JSON.parse(Buffer.concat((await stdout) ?? []).toString());
+  const document = checked('build', JSON.parse(Buffer.concat((await stdout) ?? []).toString()));
   expect(status).toBe(0);
   expect(document).toMatchObject({ built: 2, failed: 0, skipped: 0, troubles: [] });
   expect(Buffer.concat((await stderr) ?? []).toString()).toContain('built');
@@ -136,7 +138,10 @@ test('--output writes the JSON document to a file, and standard output has the t
   const args = ['verify', found, '--minimum-types', '100', '--output', file];
   const { status, stdout } = btfhub(args);
   expect({ status, text: stdout.includes('FILE') }).toEqual({ status: 0, text: true });
-  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ sound: 2, unsound: 0 });
+  expect(checked('verify', JSON.parse(readFileSync(file, 'utf8')))).toMatchObject({
+    sound: 2,
+    unsound: 0,
+  });
   const failed = btfhub([...args.slice(0, -1), join(folder, 'nothing', 'report.json')]);
   expect(failed.status).toBe(2);
   expect(failed.stderr).toContain('cannot be written');
@@ -153,7 +158,7 @@ test('in a workflow the log is on standard output; with --json it is on standard
   expect(log.stdout).toMatch(/^::group::verify: unsound/m);
   expect(log.stdout).toMatch(/^::error title=.*::/m);
   const json = run('--json');
-  expect(JSON.parse(json.stdout)).toMatchObject({ unsound: 2 });
+  expect(checked('verify', JSON.parse(json.stdout))).toMatchObject({ unsound: 2 });
   expect(json.stderr).toMatch(/^::group::verify: unsound/m);
   expect(json.stderr).toMatch(/^::error title=.*::/m);
 });

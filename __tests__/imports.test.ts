@@ -9,6 +9,7 @@ const ORDER = [
   'cli.ts',
   'pages',
   'commands',
+  'documents',
   'jobs',
   'sources',
   'rpmmd',

@@ -9,6 +9,7 @@ import { encodingsOf, filesWith } from './git/find-secrets.ts';
 import { startGitServer } from './git/git-server.ts';
 import { commit, createRepository } from './git/repositories.ts';
 import { makeKernel, putKernels } from './jobs/publish/kernels.ts';
+import { checked } from './schemas.ts';
 import { buildProgram } from './tree/program.ts';
 
 const SECRET = 's3cret-w0rd';
@@ -85,7 +86,7 @@ test.each(cases)(
       { build: ['--output', join(home, 'btf')], fetch: ['--output', home] }[name] ?? [];
     const args = [name, ...(REST[name] ?? []), ...output, `--${kebab(option)}`, address, '--json'];
     const run = await program(args, env);
-    expect(run.stdout).not.toBe('');
+    checked(name, JSON.parse(run.stdout));
     const said = `${run.stdout}${run.stderr}`;
     expect(encodingsOf(SECRET).filter((secret) => said.includes(secret))).toEqual([]);
     expect(filesWith(home, encodingsOf(SECRET))).toEqual([]);
@@ -97,5 +98,5 @@ test('the archive of a plan is its address without the secret', async () => {
   const args = ['plan', ...(REST.plan ?? []), '--archive', address, '--json'];
   const { stdout, status } = await program(args, { TMPDIR: root, GIT_CONFIG_NOSYSTEM: '1' });
   expect(status).toBe(0);
-  expect(JSON.parse(stdout).archive).toBe(git.url('archive.git'));
+  expect(checked('plan', JSON.parse(stdout)).archive).toBe(git.url('archive.git'));
 });

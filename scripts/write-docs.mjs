@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { parse, stringify } from 'yaml';
 import './write-sources.mjs';
+import './write-schemas.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 

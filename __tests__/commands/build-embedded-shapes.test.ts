@@ -10,6 +10,7 @@ import { builtInSource } from '../../src/sources/choose.ts';
 import { bzImage, elfKernel, withSize } from '../boot-image/made.ts';
 import { EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
 import { run } from '../rpm/programs.ts';
+import { runCommand } from '../schemas.ts';
 import { buildKernelRpm } from '../tree/kernel-rpm.ts';
 import { fastPlatform } from '../tree/platform.ts';
 import { serveTree } from '../tree/server.ts';
@@ -102,7 +103,7 @@ async function buildAll(shape: Shape, method: string, mirror: string, output: st
     ...(shape.file === undefined ? {} : { sources: [shape.file] }),
   };
   const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
-  return build.run(fastPlatform({ clock: systemClock }), options, []);
+  return runCommand(build, fastPlatform({ clock: systemClock }), options);
 }
 
 test.each(SHAPES)(

@@ -9,6 +9,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { builtInSource } from '../../src/sources/choose.ts';
 import { temporaryFolder } from '../btf/made.ts';
 import { run } from '../rpm/programs.ts';
+import { runCommand } from '../schemas.ts';
 import { DISTRIBUTION_SHAPES } from '../tree/distributions.ts';
 import { buildKernelRpm } from '../tree/kernel-rpm.ts';
 import { fastPlatform } from '../tree/platform.ts';
@@ -43,7 +44,7 @@ async function buildAll(
     ...(files.length > 0 ? { sources: files } : {}),
   };
   const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
-  return build.run(fastPlatform({ clock: systemClock }), options, []);
+  return runCommand(build, fastPlatform({ clock: systemClock }), options);
 }
 
 test.each(Object.entries(DISTRIBUTION_SHAPES))(

@@ -13,6 +13,7 @@ import { archiveFiles as shelveReal, writeFiles } from '../archive/archive-files
 import { KERNELS, PROGRAMS, TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
 import { compile, compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import { runCommand } from '../schemas.ts';
 import { shared, testWithShared } from '../shared.ts';
 
 const folder = temporaryFolder();
@@ -44,7 +45,7 @@ async function run(
   changes: Partial<Parameters<typeof check.run>[1]>,
 ): Promise<Outcome & { report: CheckReport }> {
   const object = names.map((name) => objects.get(name) ?? name);
-  const outcome = await check.run(platform, { ...ALL, ...none, object, ...changes }, []);
+  const outcome = await runCommand(check, platform, { ...ALL, ...none, object, ...changes });
   return { ...outcome, report: outcome.document as CheckReport };
 }
 

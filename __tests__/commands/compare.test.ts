@@ -9,6 +9,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import type { Platform } from '../../src/platform/platform.ts';
 import { bzImage, compress, elfKernel, flatKernel, UNAME, withSize } from '../boot-image/made.ts';
 import { compile, EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import { runCommand } from '../schemas.ts';
 
 const folder = temporaryFolder();
 const platform: Platform = {
@@ -31,7 +32,7 @@ function file(bytes: Uint8Array, suffix = '.btf'): string {
 const made = (source: string, ...args: string[]) => file(paholeBtf(folder, source, ...args));
 
 async function run(first: string, second: string) {
-  const outcome = await compare.run(platform, {}, [first, second]);
+  const outcome = await runCommand(compare, platform, {}, [first, second]);
   return { ...outcome, document: outcome.document as FileComparison };
 }
 
@@ -163,8 +164,10 @@ test('damaged BTF and another number of files are refused', async () => {
   const good = made(EVERY_KIND);
   const bad = file(readFileSync(good).subarray(0, 100));
   await expect(run(good, bad)).rejects.toMatchObject({ reason: 'bad-btf' });
-  await expect(compare.run(platform, {}, [good])).rejects.toMatchObject({ reason: 'usage' });
-  await expect(compare.run(platform, {}, [good, good, good])).rejects.toMatchObject({
+  await expect(runCommand(compare, platform, {}, [good])).rejects.toMatchObject({
+    reason: 'usage',
+  });
+  await expect(runCommand(compare, platform, {}, [good, good, good])).rejects.toMatchObject({
     reason: 'usage',
   });
 });

@@ -5,8 +5,9 @@ import { site } from '../../src/commands/site.ts';
 import { readOptions } from '../../src/commands/values.ts';
 import { temporaryFolder } from '../btf/made.ts';
 import { makeTarballs, UNAMES, writeArchive } from '../jobs/site/kernels.ts';
+import { runCommand } from '../schemas.ts';
 import { fastPlatform } from '../tree/platform.ts';
-import { run as runCommand } from './hosts.ts';
+import { run } from './hosts.ts';
 
 const folder = temporaryFolder();
 const platform = fastPlatform();
@@ -25,7 +26,7 @@ const compared = (given: Given, ...kernels: string[]) => {
       value === true ? (true as const) : [value].flat(),
     ]),
   );
-  return diff.run(platform, readOptions(diff.options, words, {}) as never, kernels);
+  return runCommand(diff, platform, readOptions(diff.options, words, {}) as never, kernels);
 };
 const asked = (given: Given, subject: string) => {
   const words = Object.fromEntries(
@@ -34,12 +35,13 @@ const asked = (given: Given, subject: string) => {
       value === true ? (true as const) : [value].flat(),
     ]),
   );
-  return history.run(platform, readOptions(history.options, words, {}) as never, [subject]);
+  const options = readOptions(history.options, words, {}) as never;
+  return runCommand(history, platform, options, [subject]);
 };
 
 beforeAll(async () => {
   writeArchive(archive, await makeTarballs(folder), UNAMES);
-  await runCommand(platform, site, { archive, output: built });
+  await run(platform, site, { archive, output: built });
 });
 
 test.each([['site'], ['archive']])(

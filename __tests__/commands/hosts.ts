@@ -1,8 +1,10 @@
+import type { GenericSchema } from 'valibot';
 import type { Command, OptionTable, Outcome, Values } from '../../src/commands/command.ts';
 import { type Given, readOptions } from '../../src/commands/values.ts';
 import type { Platform } from '../../src/platform/platform.ts';
 import { writeFiles } from '../archive/archive-files.ts';
 import { programs } from '../btf/made.ts';
+import { runCommand } from '../schemas.ts';
 import { fastPlatform } from '../tree/platform.ts';
 
 /** A platform with another kernel: everything else is real. */
@@ -30,16 +32,17 @@ export function makeImage(folder: string, versionId: string, ...unames: string[]
 }
 
 /** Runs a command with options as they stand on the command line, and defaults for all others. */
-export function run<Table extends OptionTable>(
+export function run<Table extends OptionTable, Shape extends GenericSchema>(
   platform: Platform,
-  command: Command<Table>,
+  command: Command<Table, Shape>,
   given: Readonly<Record<string, string | readonly string[] | true>>,
-): Promise<Outcome> {
+): Promise<Outcome<Shape>> {
   const words: Given = Object.fromEntries(
     Object.entries(given).map(([name, value]): [string, true | readonly string[]] => {
       if (value === true) return [name, true];
       return [name, typeof value === 'string' ? [value] : value];
     }),
   );
-  return command.run(platform, readOptions(command.options, words, {}) as Values<Table>, []);
+  const options = readOptions(command.options, words, {}) as Values<Table>;
+  return runCommand(command, platform, options);
 }

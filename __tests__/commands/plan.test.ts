@@ -21,6 +21,7 @@ import type { KernelPackage } from '../../src/sources/kernels.ts';
 import { bytes } from '../download/conditions.ts';
 import { startGitServer } from '../git/git-server.ts';
 import { commit, createRepository } from '../git/repositories.ts';
+import { checked, runCommand } from '../schemas.ts';
 import { fastPlatform } from '../tree/platform.ts';
 import { buildProgram, type Run } from '../tree/program.ts';
 import { serveTree } from '../tree/server.ts';
@@ -67,10 +68,10 @@ async function planHere(...args: string[]): Promise<Pick<Run, 'status' | 'stdout
   }
   try {
     const options = readOptions(plan.options, given, {}) as Values<typeof plan.options>;
-    const { status, document, text } = await plan.run(
+    const { status, document, text } = await runCommand(
+      plan,
       fastPlatform({ clock: systemClock }),
       options,
-      [],
     );
     return { status, stdout: given.json ? JSON.stringify(document) : text, stderr: '' };
   } catch (error) {
@@ -82,7 +83,7 @@ async function planHere(...args: string[]): Promise<Pick<Run, 'status' | 'stdout
 /** The words of a matrix, which an action gets in its environment, as options of a command line. */
 const repeat = (option: string, words = '') => words.split(' ').flatMap((word) => [option, word]);
 
-const planOf = ({ stdout }: Pick<Run, 'stdout'>): Plan => JSON.parse(stdout);
+const planOf = ({ stdout }: Pick<Run, 'stdout'>): Plan => checked('plan', JSON.parse(stdout));
 
 /** What each kernel is made to be, by turns. */
 const TURNS = [

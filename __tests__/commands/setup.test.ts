@@ -6,6 +6,7 @@ import { readOptions } from '../../src/commands/values.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { systemPrograms } from '../../src/platform/programs.ts';
 import { planCache } from '../../src/toolchain/cache-key.ts';
+import { runCommand } from '../schemas.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'btfhub-setup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -22,7 +23,7 @@ function run(env: Readonly<Record<string, string>>) {
     interrupted: new AbortController().signal,
   };
   const options = readOptions(setup.options, {}, env) as Parameters<typeof setup.run>[1];
-  return setup.run(platform, options, []);
+  return runCommand(setup, platform, options);
 }
 
 test('prints the tools of the machine, and sets their versions as outputs', async () => {

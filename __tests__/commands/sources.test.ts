@@ -6,6 +6,7 @@ import { plan } from '../../src/commands/plan.ts';
 import { sources } from '../../src/commands/sources.ts';
 import { readOptions } from '../../src/commands/values.ts';
 import type { SourceCheck } from '../../src/jobs/check-source.ts';
+import { runCommand } from '../schemas.ts';
 import { fastPlatform } from '../tree/platform.ts';
 import { makeRepository } from '../tree/repository.ts';
 import { serveTree } from '../tree/server.ts';
@@ -16,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 async function run(given: Record<string, string[]>, ...words: string[]) {
   const options = readOptions(sources.options, given, {}) as Values<typeof sources.options>;
-  const outcome = await sources.run(fastPlatform(), options, words);
+  const outcome = await runCommand(sources, fastPlatform(), options, words);
   return { ...outcome, checks: (outcome.document as { sources: SourceCheck[] }).sources };
 }
 
@@ -76,7 +77,7 @@ test('plan --list-distributions names the confirmed ones, and marks the others',
   const options = readOptions(plan.options, { listDistributions: true }, {}) as Values<
     typeof plan.options
   >;
-  const { status, text } = await plan.run(fastPlatform(), options, []);
+  const { status, text } = await runCommand(plan, fastPlatform(), options);
   expect(status).toBe(0);
   expect(text).toMatch(/^openEuler +openEuler +openEuler +confirmed +stock rt 64kb$/m);
   expect(text).toMatch(/^ +kylin +Kylin Linux Advanced Server +unconfirmed/m);

@@ -14,6 +14,7 @@ import { compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts
 import { bytes } from '../download/conditions.ts';
 import { startGitServer } from '../git/git-server.ts';
 import { commit, createRepository } from '../git/repositories.ts';
+import { checked } from '../schemas.ts';
 import { shared, testWithShared } from '../shared.ts';
 import { fastPlatform } from '../tree/platform.ts';
 import { run } from './hosts.ts';
@@ -53,7 +54,7 @@ async function make(given: Parameters<typeof run>[2] = {}) {
   mkdirSync(join(folder, `${runs}`));
   const output = join(folder, `${runs}`, 'min_core_btfs.tar.gz');
   const outcome = await run(platform, tailor, { archive, object, output, ...given });
-  return { ...outcome, output, made: outcome.document as Tailored };
+  return { ...outcome, output, made: checked('tailor', outcome.document) as Tailored };
 }
 
 /** What a person gets out of bpftool. */

@@ -17,6 +17,7 @@ import {
   programs,
   temporaryFolder,
 } from '../btf/made.ts';
+import { runCommand } from '../schemas.ts';
 import { shared, testWithShared } from '../shared.ts';
 
 const folder = temporaryFolder();
@@ -38,7 +39,7 @@ const platform: Platform = {
 };
 
 function run(minimumTypes: number, ...paths: string[]) {
-  return verify.run(platform, { minimumTypes, base: undefined }, paths);
+  return runCommand(verify, platform, { minimumTypes, base: undefined }, paths);
 }
 
 beforeAll(async () => {
@@ -149,15 +150,18 @@ test("a module's BTF is sound with its kernel's, and without it the advice says 
   writeFileSync(kernel, btf);
   const object = compile(folder, 'struct own { int a; } own;');
   execFileSync('pahole', ['--btf_base', kernel, '--btf_encode_detached', module, object]);
-  const { status, text } = await verify.run(platform, { minimumTypes: 10_000, base: kernel }, [
-    module,
-  ]);
+  const { status, text } = await runCommand(
+    verify,
+    platform,
+    { minimumTypes: 10_000, base: kernel },
+    [module],
+  );
   expect(status).toBe(0);
   expect(text).toMatch(/^base {9}the one given$/m);
   const { document } = await run(0, module);
   const advice = expect.stringContaining('--base');
   expect(document).toMatchObject({ files: [{ error: { reason: 'bad-btf', advice } }] });
   writeFileSync(kernel, 'no BTF');
-  const broken = verify.run(platform, { minimumTypes: 0, base: kernel }, [module]);
+  const broken = runCommand(verify, platform, { minimumTypes: 0, base: kernel }, [module]);
   await expect(broken).rejects.toMatchObject({ reason: 'bad-btf' });
 });

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checked } from '../schemas.ts';
 
 const bundle = join(import.meta.dirname, '../../dist/btfhub.mjs');
 
@@ -45,7 +46,11 @@ export function openWorkFolder() {
         (error, stdout, stderr) => {
           printed.push(stdout, stderr);
           const status = error === null ? 0 : Number(error.code);
-          resolve({ status, document: JSON.parse(stdout), printed: stdout + stderr });
+          resolve({
+            status,
+            document: checked(command, JSON.parse(stdout)),
+            printed: stdout + stderr,
+          });
         },
       );
     });

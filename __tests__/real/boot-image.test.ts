@@ -6,6 +6,7 @@ import type { CrossCheckCounts, DwarfRecord, EmbeddedRecord } from '../../src/ar
 import { makePlain } from '../../src/btf/plain.ts';
 import { type Served, serveFolder } from '../../src/download/static-server.ts';
 import type { Plan } from '../../src/jobs/plan/plan.ts';
+import { checked } from '../schemas.ts';
 import { type BootRepository, bootRepository } from './boot-repository.ts';
 import { run } from './by-hand.ts';
 import { BUNDLE, type BuildDocument } from './run-build.ts';
@@ -89,7 +90,7 @@ describe.each(KERNELS)('$title', (kernel) => {
 
   async function build(name: string, ...options: readonly string[]) {
     const { status, stdout } = await ask('build', '--output', join(work, name), ...options);
-    const { kernels } = JSON.parse(stdout) as BuildDocument;
+    const { kernels }: BuildDocument = checked('build', JSON.parse(stdout));
     expect([status, kernels.map(({ state }) => state)]).toEqual([0, ['built']]);
     return kernels[0]?.record;
   }
@@ -98,7 +99,7 @@ describe.each(KERNELS)('$title', (kernel) => {
     'plan offers the kernel, with vmlinux where that is published, and says what each method costs',
     async () => {
       const { status, stdout } = await ask('plan');
-      const plan: Plan = JSON.parse(stdout);
+      const plan: Plan = checked('plan', JSON.parse(stdout));
       expect(status).toBe(0);
       expect(plan.kernels).toMatchObject([
         { uname: repository.uname, method: published ? 'dwarf' : 'embedded' },
@@ -142,13 +143,13 @@ describe.each(KERNELS)('$title', (kernel) => {
     async () => {
       const verified = await btfhub('verify', [repository.image, '--json']);
       expect([verified.status, verified.stdout]).toEqual([0, expect.any(String)]);
-      expect(JSON.parse(verified.stdout)).toMatchObject({
+      expect(checked('verify', JSON.parse(verified.stdout))).toMatchObject({
         files: [{ uname: repository.uname, btf: { sha256: record.btf.sha256 } }],
       });
       const tarball = join(work, 'embedded', record.tarball.path);
       const compared = await btfhub('compare', [repository.image, tarball, '--json']);
       expect(compared.status).toBe(0);
-      expect(JSON.parse(compared.stdout)).toMatchObject({ equal: true });
+      expect(checked('compare', JSON.parse(compared.stdout))).toMatchObject({ equal: true });
     },
     5 * MINUTE,
   );
@@ -177,7 +178,7 @@ describe.each(KERNELS)('$title', (kernel) => {
       ];
       const { status, stdout } = await btfhub('compare', [ours, own, '--json']);
       expect(status).toBe(check.equal ? 0 : 1);
-      const { kinds } = JSON.parse(stdout) as { kinds: readonly ComparedKind[] };
+      const { kinds }: { kinds: readonly ComparedKind[] } = checked('compare', JSON.parse(stdout));
       const counted = kinds.map((one): [string, CrossCheckCounts] => [
         one.kind,
         {

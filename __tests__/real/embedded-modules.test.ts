@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Served, serveFolder } from '../../src/download/static-server.ts';
 import { DEFAULT_MODULES } from '../../src/jobs/make-btf/modules.ts';
+import { checked } from '../schemas.ts';
 import { bootRepository } from './boot-repository.ts';
 import { kindsByBpftool, run } from './by-hand.ts';
 import { BUNDLE, type BuildDocument } from './run-build.ts';
@@ -37,7 +38,7 @@ describe("Debian's 6.1 for x86_64, out of its kernel package", () => {
         ...['--modules', 'default', '--signature', 'off', '--cache', 'none', '--output', output],
         ...['--pahole', 'system', '--xz', 'system'],
       );
-      const [kernel] = (JSON.parse(text) as BuildDocument).kernels;
+      const [kernel] = (checked('build', JSON.parse(text)) as BuildDocument).kernels;
       const merged = kernel?.withModules;
       if (merged === undefined) throw new Error(text);
       expect(merged).toMatchObject({

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KernelRecord } from '../../src/archive/record.ts';
+import { checked } from '../schemas.ts';
 import { type RealKernel, ROOT } from './repository.ts';
 
 export const BUNDLE = join(ROOT, 'dist', 'btfhub.mjs');
@@ -73,7 +74,7 @@ export function startBuild(
 
 function parse(stdout: string): BuildDocument | undefined {
   try {
-    return JSON.parse(stdout);
+    return checked('build', JSON.parse(stdout));
   } catch {
     return undefined;
   }

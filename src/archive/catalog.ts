@@ -117,11 +117,18 @@ function entryShape(entry: unknown) {
   return method === 'embedded' ? builtFromBootImage : builtFromDwarf;
 }
 
-const document = v.strictObject({
-  schema: v.literal(CATALOG_SCHEMA),
-  kernels: v.record(v.string(), v.unknown()),
-});
+function documentOf<Entry extends v.GenericSchema>(entry: Entry) {
+  return v.strictObject({
+    schema: v.literal(CATALOG_SCHEMA),
+    kernels: v.record(v.string(), entry),
+  });
+}
+
+const document = documentOf(v.unknown());
 const anyEntry = v.lazy(entryShape);
+
+/** The catalog's file, for its JSON Schema. */
+export const CatalogShape = documentOf(v.union([builtFromDwarf, builtFromBootImage, failed]));
 
 /** Named one by one when they are left out; the rest is counted. */
 const MOST_NAMED = 5;

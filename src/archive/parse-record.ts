@@ -25,10 +25,10 @@ const madeBtf = {
   finishedAt: shape.time,
 };
 
-const dwarfRecord = v.strictObject({ ...madeBtf, ...shape.dwarf });
-const embeddedRecord = v.strictObject({ ...madeBtf, ...shape.embedded });
+export const dwarfRecord = v.strictObject({ ...madeBtf, ...shape.dwarf });
+export const embeddedRecord = v.strictObject({ ...madeBtf, ...shape.embedded });
 
-const failureRecord = v.strictObject({
+export const failureRecord = v.strictObject({
   schema: v.literal(RECORD_SCHEMA),
   state: v.literal('failed'),
   ...shape.identity,
@@ -37,6 +37,9 @@ const failureRecord = v.strictObject({
   tools: v.exactOptional(shape.dwarfTools),
   finishedAt: shape.time,
 });
+
+/** A record's file, for its JSON Schema. */
+export const RecordShape = v.union([dwarfRecord, embeddedRecord, failureRecord]);
 
 function recordShape(json: unknown) {
   if (typeof json !== 'object' || json === null) return dwarfRecord;

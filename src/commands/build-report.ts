@@ -1,4 +1,5 @@
 import type { KernelRecord } from '../archive/record.ts';
+import type { BuildDocument } from '../documents/build.ts';
 import type { KernelResult } from '../jobs/make-btf/build-kernels.ts';
 import type { PlanProblem } from '../jobs/plan/plan.ts';
 import { markdownTable, textTable } from '../report/table.ts';
@@ -24,7 +25,7 @@ export function buildOutcome(
   notTried: number,
   problems: readonly PlanProblem[],
   output: string,
-): Outcome {
+): Outcome<typeof BuildDocument> {
   const count = (state: KernelResult['state']) =>
     results.filter((result) => result.state === state).length;
   const counts = { built: count('built'), failed: count('failed'), skipped: count('skipped') };
@@ -63,11 +64,10 @@ export function buildOutcome(
 }
 
 function rowOfDocument(result: KernelResult) {
-  const { state, seconds: time, record } = result;
-  const withModules = result.state === 'failed' ? undefined : result.withModules;
-  return withModules === undefined
-    ? { state, seconds: time, record }
-    : { state, seconds: time, record, withModules };
+  const { state, record, seconds: time } = result;
+  if (state === 'failed') return { state, seconds: time, record };
+  const { withModules } = result;
+  return { state, seconds: time, record, withModules };
 }
 
 /** The modules that are not in the file with modules, and why. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { KERNEL } from '../btf/check.ts';
+import { BuildDocument } from '../documents/build.ts';
 import { runBuild } from '../jobs/make-btf/run.ts';
 import { SIGNATURE_POLICIES } from '../jobs/make-btf/signature-verifier.ts';
 import { openProgress } from '../report/open.ts';
@@ -98,6 +99,7 @@ export const build = defineCommand({
     "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/",
     'btfhub build --plan plan.json --output btf',
   ],
+  document: BuildDocument,
   run: async (platform, options) => {
     const progress = openProgress(platform);
     const { plan, problems } = await toBuildPlan(platform, options, options, progress);

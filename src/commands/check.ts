@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { cachedReader, cacheKey, removeOthers } from '../archive/cached-reader.ts';
+import { CheckDocument } from '../documents/verify.ts';
 import { type CheckReport, checkObjects, readObjects } from '../jobs/check.ts';
 import { archiveKernels, fileKernels } from '../jobs/check-kernels.ts';
 import { openReader } from '../jobs/fetch/open.ts';
@@ -52,7 +53,8 @@ export const check = defineCommand({
     'btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --release 22.03 --arch aarch64',
     'btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux',
   ],
-  run: async (platform, options): Promise<Outcome> => {
+  document: CheckDocument,
+  run: async (platform, options): Promise<Outcome<typeof CheckDocument>> => {
     const { btf } = options;
     const jobs = options.jobs ?? availableParallelism();
     const objects = await readObjects(options.object);
@@ -87,7 +89,7 @@ export const check = defineCommand({
   },
 });
 
-function outcome({ env }: Platform, report: CheckReport): Outcome {
+function outcome({ env }: Platform, report: CheckReport): Outcome<typeof CheckDocument> {
   const bad = new Set(
     report.results.flatMap(({ missing, line }) =>
       missing

@@ -1,13 +1,15 @@
+import type { GenericSchema } from 'valibot';
+import type { DocumentOf } from '../documents/document.ts';
 import type { AnnotatedLine, Platform } from '../platform/platform.ts';
 
 /** 0: all done. 1: something failed, the rest is done. 2: wrong usage, or nothing could be done. */
 export type ExitStatus = 0 | 1 | 2;
 
 /** The result of a command: cli.ts prints `text`, or with --json `document`, and exits with `status`. */
-export interface Outcome {
+export interface Outcome<Shape extends GenericSchema = GenericSchema> {
   readonly status: ExitStatus;
   /** One JSON document: plain data. */
-  readonly document: unknown;
+  readonly document: DocumentOf<Shape>;
   /** The same as lines of text, each with a newline; may be empty. */
   readonly text: string;
   /** Outputs for the following steps of a workflow, by name in kebab case. */
@@ -55,7 +57,10 @@ export type Values<Table extends OptionTable> = {
   readonly [Name in keyof Table]: Table[Name] extends OptionSpec<infer Value> ? Value : never;
 };
 
-export interface Command<Table extends OptionTable = OptionTable> {
+export interface Command<
+  Table extends OptionTable = OptionTable,
+  Shape extends GenericSchema = GenericSchema,
+> {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
@@ -72,7 +77,13 @@ export interface Command<Table extends OptionTable = OptionTable> {
   readonly options: Table;
   /** Complete command lines that work, for the help and the documentation. */
   readonly examples: readonly string[];
-  run(platform: Platform, options: Values<Table>, operands: readonly string[]): Promise<Outcome>;
+  /** The document that `--json` prints. `npm run docs` makes the JSON Schema of it. */
+  readonly document: Shape;
+  run(
+    platform: Platform,
+    options: Values<Table>,
+    operands: readonly string[],
+  ): Promise<Outcome<Shape>>;
 }
 
 /** Options of every command, which exist on the command line only. */
@@ -101,10 +112,10 @@ export function globalOptions(command: Command): readonly {
   return hasReportFile(command) ? [JSON_OPTION, REPORT_OPTION] : [JSON_OPTION];
 }
 
-/** Gives a command's `run` the types of its options. */
-export function defineCommand<const Table extends OptionTable>(
-  command: Command<Table>,
-): Command<Table> {
+/** Gives a command's `run` the types of its options and of its document. */
+export function defineCommand<const Table extends OptionTable, Shape extends GenericSchema>(
+  command: Command<Table, Shape>,
+): Command<Table, Shape> {
   return command;
 }
 

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { KindComparison } from '../btf/compare.ts';
+import { CompareDocument } from '../documents/verify.ts';
 import { Failure } from '../failure.ts';
 import { type ComparedFile, compareFiles, type FileComparison } from '../jobs/compare.ts';
 import { printable } from '../names.ts';
@@ -21,6 +22,7 @@ export const compare = defineCommand({
     'btfhub compare /sys/kernel/btf/vmlinux btf/openEuler/24.03/x86_64/6.6.0-72.0.0.76.oe2403sp1.x86_64.btf.tar.xz',
     'btfhub compare /boot/vmlinuz-6.6.0-72.0.0.76.oe2403sp1.x86_64 /sys/kernel/btf/vmlinux --json',
   ],
+  document: CompareDocument,
   run: async (platform, _options, paths) => {
     const [first, second, ...others] = paths;
     if (first === undefined || second === undefined || others.length > 0) {

@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs';
+import { type GenericSchema, strictObject } from 'valibot';
+import { BuildDocument } from '../documents/build.ts';
+import { VerifyDocument } from '../documents/verify.ts';
 import { serveFolder } from '../download/static-server.ts';
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -20,6 +23,9 @@ const REPOSITORY = new URL('../demo/repository', import.meta.url).pathname;
 /** The demo's kernels are small C programs; a real kernel has about a hundred times as many types. */
 const TYPES_OF_A_SMALL_KERNEL = '100';
 
+/** The documents of both commands. */
+const DemoDocument = strictObject({ build: BuildDocument, verify: VerifyDocument });
+
 const { installDependencies: _, ...tools } = toolchainOptions;
 
 const demoOptions = {
@@ -35,6 +41,7 @@ export const demo = defineCommand({
     'Missing programs (pahole, xz) are installed with apt or dnf; without the right to install packages the message names the command to run.',
   options: demoOptions,
   examples: ['btfhub demo', 'btfhub demo --pahole system --output /tmp/demo'],
+  document: DemoDocument,
   run: async (platform, options) => {
     if (!existsSync(REPOSITORY)) {
       throw new Failure(
@@ -56,7 +63,7 @@ async function demonstrate(
   platform: Platform,
   options: Values<typeof demoOptions>,
   mirror: string,
-): Promise<Outcome> {
+): Promise<Outcome<typeof DemoDocument>> {
   const { output, pahole, xz, toolCache, toolSource } = options;
   const built = await runAs(platform, build, [], {
     mirror: [mirror],
@@ -71,7 +78,6 @@ async function demonstrate(
     signature: ['off'],
     cache: ['none'],
   });
-  if (built.status === 2) return built;
   const verified = await runAs(platform, verify, [output], {
     minimumTypes: [TYPES_OF_A_SMALL_KERNEL],
   });
@@ -83,12 +89,12 @@ async function demonstrate(
 }
 
 /** Prints a command line, then runs the command with these options. */
-async function runAs<Table extends OptionTable>(
+async function runAs<Table extends OptionTable, Shape extends GenericSchema>(
   platform: Platform,
-  command: Command<Table>,
+  command: Command<Table, Shape>,
   operands: readonly string[],
   given: Given,
-): Promise<Outcome> {
+): Promise<Outcome<Shape>> {
   const words = Object.entries(given).flatMap(([name, values]) =>
     values === true
       ? [`--${kebab(name)}`]

@@ -1,3 +1,4 @@
+import { DiffDocument } from '../documents/explorer.ts';
 import { DEFINITION_KINDS, type DefinitionKind } from '../explorer/definition.ts';
 import { Failure } from '../failure.ts';
 import { type DiffedKernel, diffOf, type KernelDiff } from '../jobs/site/diff.ts';
@@ -32,7 +33,8 @@ export const diff = defineCommand({
     "btfhub diff 5.10.0-136.12.0.86.oe2203sp1.x86_64 6.6.0-28.0.0.34.oe2403.x86_64 --name 'tcp_*' --kind function --lines",
     "btfhub diff --site site '4.19.90-2112.8.*.x86_64' '4.19.90-2112.8.*.aarch64' --json",
   ],
-  run: async (platform, options, names): Promise<Outcome> => {
+  document: DiffDocument,
+  run: async (platform, options, names): Promise<Outcome<typeof DiffDocument>> => {
     const [first, second, ...others] = names;
     if (first === undefined || second === undefined || others.length > 0) {
       throw new Failure(

@@ -1,5 +1,6 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FetchDocument } from '../documents/use.ts';
 import { isSystemError } from '../failure.ts';
 import { replaceFile } from '../platform/replace-file.ts';
 import { openProgress } from '../report/open.ts';
@@ -24,6 +25,7 @@ export const fetch = defineCommand({
     'btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf',
     'btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64',
   ],
+  document: FetchDocument,
   run: async (platform, options) => {
     const machine = await toMachine(platform, options);
     const progress = openProgress(platform);

@@ -1,3 +1,4 @@
+import { HistoryDocument } from '../documents/explorer.ts';
 import type { DefinitionKind } from '../explorer/definition.ts';
 import type { Part } from '../explorer/parts.ts';
 import { Failure } from '../failure.ts';
@@ -38,7 +39,8 @@ export const history = defineCommand({
     'btfhub history tcp_connect --release 22.03 --arch x86_64',
     "btfhub history task_struct.state --kernel '5.10.0-136.*' --json",
   ],
-  run: async (platform, options, [subject = '']): Promise<Outcome> => {
+  document: HistoryDocument,
+  run: async (platform, options, [subject = '']): Promise<Outcome<typeof HistoryDocument>> => {
     const { name, field } = parseSubject(subject);
     const [kind, ...others] = options.kind.map(toKind);
     if (others.length > 0) {

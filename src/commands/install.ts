@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkBtf } from '../btf/check.ts';
+import { InstallDocument } from '../documents/use.ts';
 import { Failure } from '../failure.ts';
 import type { Machine } from '../jobs/fetch/machine.ts';
 import { checkKernel, readBtfFile } from '../jobs/install/btf-file.ts';
@@ -46,7 +47,8 @@ export const install = defineCommand({
     'btfhub install --btf 5.10.0-136.12.0.86.oe2203sp1.x86_64.btf',
     'btfhub install --remove',
   ],
-  run: async (platform, given): Promise<Outcome> => {
+  document: InstallDocument,
+  run: async (platform, given): Promise<Outcome<typeof InstallDocument>> => {
     const state = installStateOf(platform, given.root);
     if (given.remove) return remove(state, given.uname);
     const machine = await toMachine(platform, given);
@@ -99,7 +101,10 @@ async function readGiven(
   return file.btf;
 }
 
-async function remove(state: InstallState, uname: string | undefined): Promise<Outcome> {
+async function remove(
+  state: InstallState,
+  uname: string | undefined,
+): Promise<Outcome<typeof InstallDocument>> {
   const wanted = uname === undefined ? undefined : asUname(uname);
   const removed = await removeInstalled(state, wanted);
   const changed = removed.filter(({ what }) => what === 'changed');

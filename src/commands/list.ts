@@ -1,3 +1,4 @@
+import { ListDocument } from '../documents/use.ts';
 import { type ArchiveListing, type ListedKernel, listKernels } from '../jobs/fetch/list.ts';
 import { openReader } from '../jobs/fetch/open.ts';
 import { openProgress } from '../report/open.ts';
@@ -21,7 +22,8 @@ export const list = defineCommand({
     'btfhub list --kernel "$(uname -r)"',
     "btfhub list --release 22.03-LTS-SP1 --arch aarch64 --kernel '5.10.0-136.*' --json",
   ],
-  run: async (platform, options): Promise<Outcome> => {
+  document: ListDocument,
+  run: async (platform, options): Promise<Outcome<typeof ListDocument>> => {
     const { warn } = openProgress(platform);
     const reader = await openReader(platform, options.archive, 'kernels', warn);
     try {

@@ -1,3 +1,4 @@
+import { PlanDocument } from '../documents/plan.ts';
 import { type Matrix, MOST_JOBS, makeMatrix } from '../jobs/plan/matrix.ts';
 import type { Counts, Plan, PlanRow, Price } from '../jobs/plan/plan.ts';
 import { openProgress } from '../report/open.ts';
@@ -31,7 +32,8 @@ export const plan = defineCommand({
     'btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://atomgit.com/openeuler/btfhub-archive.git',
     'btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10',
   ],
-  run: async (platform, options): Promise<Outcome> => {
+  document: PlanDocument,
+  run: async (platform, options): Promise<Outcome<typeof PlanDocument>> => {
     if (options.listDistributions) return listDistributions();
     const made = await toPlan(platform, options, openProgress(platform));
     const matrix = makeMatrix(made.kernels, options.maxJobs ?? MOST_JOBS);
@@ -53,7 +55,7 @@ export const plan = defineCommand({
 });
 
 /** The source files that come with the program; those that are not confirmed are marked. */
-function listDistributions(): Outcome {
+function listDistributions(): Outcome<typeof PlanDocument> {
   // openEuler first, then those that are offered by name.
   const rank = ({ key, source }: Distribution) =>
     key === 'openEuler' ? 0 : source.status === 'confirmed' ? 1 : 2;

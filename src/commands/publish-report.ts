@@ -1,3 +1,4 @@
+import type { PublishDocument } from '../documents/build.ts';
 import type { ForgeName } from '../forge/forge.ts';
 import { hasPending } from '../jobs/publish/messages.ts';
 import type { Published, PublishRequest, PullRequestMissing } from '../jobs/publish/publish.ts';
@@ -11,7 +12,7 @@ export function publishOutcome(
   request: Omit<PublishRequest, 'forge' | 'credential'>,
   forge: ForgeName | undefined,
   published: Published,
-): Outcome {
+): Outcome<typeof PublishDocument> {
   const { additions, input, pullRequest, commit, catalogCommit, moved, waiting } = published;
   const { added, left, refused, aliases } = additions;
   const ensured = pullRequest.action === 'none' ? undefined : pullRequest;

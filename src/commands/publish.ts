@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { MODULES_BRANCH, MODULES_NEXT_BRANCH } from '../archive/catalog.ts';
 import { url } from '../archive/shapes.ts';
+import { PublishDocument } from '../documents/build.ts';
 import { describe, Failure } from '../failure.ts';
 import { findForge, openForge } from '../forge/find.ts';
 import { FORGES, type Forge } from '../forge/forge.ts';
@@ -72,6 +73,7 @@ export const publish = defineCommand({
     'btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea',
     'btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run',
   ],
+  document: PublishDocument,
   run: async (platform, given) => {
     const location = parseLocation(given.archive);
     if (location.kind === 'folder') {

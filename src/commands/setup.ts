@@ -1,3 +1,4 @@
+import { SetupDocument } from '../documents/use.ts';
 import { openProgress } from '../report/open.ts';
 import { textTable } from '../report/table.ts';
 import { type CachePlan, planCache } from '../toolchain/cache-key.ts';
@@ -21,7 +22,8 @@ export const setup = defineCommand({
     'btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git',
     'btfhub setup --show-cache --json',
   ],
-  run: async (platform, options): Promise<Outcome> => {
+  document: SetupDocument,
+  run: async (platform, options): Promise<Outcome<typeof SetupDocument>> => {
     const request = toToolRequest(options);
     const cache = await planCache(request.cacheFolder ?? defaultCacheFolder(platform.env), request);
     const outputs = { 'cache-key': cache.key, 'cache-path': cache.folders.join('\n') };

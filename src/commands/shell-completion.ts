@@ -1,3 +1,4 @@
+import { CompletionDocument } from '../documents/use.ts';
 import { Failure } from '../failure.ts';
 import { type Command, defineCommand } from './command.ts';
 import { completionScript, SHELLS } from './completion.ts';
@@ -16,6 +17,7 @@ export function completionCommand(commands: () => readonly Command[]): Command {
       'btfhub completion zsh > ~/.zfunc/_btfhub',
       'btfhub completion fish > ~/.config/fish/completions/btfhub.fish',
     ],
+    document: CompletionDocument,
     run: async (_, __, [word]) => {
       const shell = SHELLS.find((one) => one === word);
       if (shell === undefined) {

@@ -1,3 +1,4 @@
+import { SiteDocument } from '../documents/site.ts';
 import { openReader } from '../jobs/fetch/open.ts';
 import { copyPages } from '../jobs/site/pages.ts';
 import { readPreviousSite } from '../jobs/site/previous.ts';
@@ -40,7 +41,8 @@ export const site = defineCommand({
     'btfhub site --output site',
     'btfhub site --archive ../btfhub-archive --output site --previous site',
   ],
-  run: async (platform, options): Promise<Outcome> => {
+  document: SiteDocument,
+  run: async (platform, options): Promise<Outcome<typeof SiteDocument>> => {
     const { output } = options;
     const progress = openProgress(platform);
     const previous =

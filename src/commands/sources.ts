@@ -1,4 +1,5 @@
 import { tarballPath } from '../archive/layout.ts';
+import { SourcesDocument } from '../documents/plan.ts';
 import { Failure } from '../failure.ts';
 import { checkSource, type SourceCheck } from '../jobs/check-source.ts';
 import { openProgress } from '../report/open.ts';
@@ -25,6 +26,7 @@ export const sources = defineCommand({
     'btfhub sources check sources/ol.yaml',
     'btfhub sources check my.yaml --mirror https://mirror.example/linux/ --release 9 --arch x86_64',
   ],
+  document: SourcesDocument,
   run: async (platform, options, [action, ...files]) => {
     if (action !== 'check' || files.length === 0) {
       throw new Failure('usage', "Say 'btfhub sources check <file>'.", 'One file or more.');

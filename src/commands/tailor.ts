@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { cachedReader, cacheKey, removeOthers } from '../archive/cached-reader.ts';
+import { TailorDocument } from '../documents/use.ts';
 import { openReader } from '../jobs/fetch/open.ts';
 import { selectKernels } from '../jobs/fetch/select.ts';
 import { LAYOUTS } from '../jobs/tailor/output.ts';
@@ -49,7 +50,8 @@ export const tailor = defineCommand({
     "btfhub tailor --object tcp.bpf.o --object io.bpf.o --release 22.03 --kernel '5.10.0-136.*'",
     'btfhub tailor --object probe.bpf.o --archive ../btfhub-archive --arch aarch64 --layout plain --output btf',
   ],
-  run: async (platform, options): Promise<Outcome> => {
+  document: TailorDocument,
+  run: async (platform, options): Promise<Outcome<typeof TailorDocument>> => {
     const { object, layout, output } = options;
     const progress = openProgress(platform);
     const cache = options.cache === 'none' ? undefined : options.cache;

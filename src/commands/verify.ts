@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Expectation } from '../btf/check.ts';
+import { VerifyDocument } from '../documents/verify.ts';
 import {
   isSound,
   type SoundFile,
@@ -42,6 +43,7 @@ export const verify = defineCommand({
     'btfhub verify --minimum-types 0 probe.bpf.o',
     'btfhub verify --base /sys/kernel/btf/vmlinux /sys/kernel/btf/nf_conntrack',
   ],
+  document: VerifyDocument,
   run: async (platform, { minimumTypes = 10_000, base }, paths) => {
     const expectation: Expectation =
       minimumTypes === 0 ? { kind: 'any' } : { kind: 'kernel', minimumTypes };

@@ -9,6 +9,7 @@ import type { Platform, WorkflowLog } from '../../../src/platform/platform.ts';
 import { systemPrograms } from '../../../src/platform/programs.ts';
 import { forgeClock } from '../../forge/clock.ts';
 import { type GitServer, type GitServerOptions, startGitServer } from '../../git/git-server.ts';
+import { checked, runCommand } from '../../schemas.ts';
 import { MINIMUM_TYPES, putKernels } from './kernels.ts';
 
 /** All that one test file needs: a folder, servers, and runs of the command with what they said. */
@@ -104,13 +105,14 @@ async function runPublish(
   );
   try {
     const values = readOptions(publish.options, given, whole) as never;
-    const outcome = await publish.run(platform, values, []);
+    const outcome = await runCommand(publish, platform, values);
     const document = JSON.stringify(outcome.document);
     said.push(outcome.text, document, JSON.stringify(outcome.outputs), outcome.summary ?? '');
     return { status: outcome.status, document: JSON.parse(document), said: said.join('') };
   } catch (thrown) {
     const failure = asFailure(thrown);
     const text = `${failure.message} ${failure.advice ?? ''} ${failure.stack} ${JSON.stringify(failure)}`;
+    checked('publish', { error: failure });
     return { status: 2, document: { error: failure }, said: [...said, text].join('') };
   }
 }

@@ -111,19 +111,22 @@ const published = {
   modules: v.exactOptional(v.picklist(['beside', 'alone'])),
 };
 
-const BootPackageShape = v.object({
+/** The fields of a kernel of a plan, by its method. */
+export const bootPackage = {
   ...published,
   method: v.literal('embedded'),
   imagePath: memberPath,
-});
+};
+const BootPackageShape = v.object(bootPackage);
 
-const DebuginfoPackageShape = v.object({
+export const debuginfoPackage = {
   ...published,
   method: v.optional(v.literal('dwarf'), 'dwarf'),
   vmlinuxPath: memberPath,
   otherVmlinuxPaths: v.exactOptional(v.array(memberPath)),
   bootPackage: v.exactOptional(BootPackageShape),
-});
+};
+const DebuginfoPackageShape = v.object(debuginfoPackage);
 
 /** By the method: a plan of before there was another one does not say it. */
 const KernelShape = v.lazy((kernel) => {
