@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 // Makes dist/: the launcher btfhub.mjs, btfhub-main.mjs, which is src/cli.ts with all that it imports, a file for each
-// thing that it imports later, when it is needed, and site/, which is src/pages/ for browsers. With --check nothing is written: it fails when the committed files are not what the sources
-// give, byte for byte.
+// thing that it imports later, when it is needed, and site/, which is src/pages/ for browsers; and THIRD_PARTY_LICENSES,
+// the licences of the packages in them. With --check nothing is written: it fails when the committed files are not what
+// the sources give, byte for byte.
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { gzipSync } from 'fflate';
+import { licencesOf } from './licences.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -53,6 +55,7 @@ const result = await build({
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
   plugins: [withoutToolkitHttp],
+  metafile: true,
   write: false,
   logLevel: 'warning',
 });
@@ -78,6 +81,7 @@ const pages = await build({
   // The licence of SQLite's JavaScript asks to stay with it.
   legalComments: 'inline',
   tsconfigRaw: {},
+  metafile: true,
   write: false,
   logLevel: 'warning',
 });
@@ -105,6 +109,12 @@ const files = {
   ),
   // Many hosts do not compress it. Packed in JavaScript: zlib's bytes depend on the version of Node.
   'site/sqlite3.wasm.gz': Buffer.from(gzipSync(wasm, { level: 9, mtime: 0 })),
+  '../THIRD_PARTY_LICENSES': Buffer.from(
+    licencesOf(
+      root,
+      [result, pages].flatMap(({ metafile }) => Object.keys(metafile.inputs)),
+    ),
+  ),
 };
 
 for (const [name, content] of Object.entries(files)) {

@@ -8,7 +8,7 @@ set -euo pipefail
 needs=(
   openssl:openssl xz:xz-utils zstd:zstd bzip2:bzip2 lz4:lz4 lzop:lzop cpio:cpio git:git curl:curl
   pahole:pahole bpftool:bpftool clang:clang llvm-objcopy:llvm objcopy:binutils
-  dwz:dwz rpmbuild:rpm rpm2cpio:rpm2cpio createrepo_c:createrepo-c gpg:gnupg tmux:tmux
+  dwz:dwz rpmbuild:rpm rpm2cpio:rpm2cpio rpmlint:rpmlint createrepo_c:createrepo-c gpg:gnupg tmux:tmux
   cmake:cmake make:make gcc:gcc nginx:nginx-light zsh:zsh fish:fish
 )
 missing=()

@@ -22,6 +22,7 @@ const WRITERS: Readonly<Record<string, readonly string[]>> = {
   'probe.yml report': ['issues'],
   'ci.yml benchmark-comment': ['pull-requests'],
   'release.yml release': ['attestations', 'contents', 'id-token'],
+  'release.yml npm': ['id-token'],
   'codeql.yml analyze': ['security-events'],
   'zizmor.yml audit': ['security-events'],
   'publish-site.yml deploy': ['id-token', 'pages'],

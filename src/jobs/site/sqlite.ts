@@ -114,6 +114,16 @@ async function load(): Promise<Sqlite3Static> {
 async function readWasm(): Promise<Uint8Array> {
   const bundled = fileURLToPath(new URL('./site/sqlite3.wasm.gz', import.meta.url));
   if (existsSync(bundled)) return gunzipSync(await readFile(bundled));
-  const path = createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm');
-  return readFile(path);
+  try {
+    return await readFile(
+      createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm'),
+    );
+  } catch (error) {
+    throw new Failure(
+      'not-found',
+      'SQLite and the pages of the site are not beside btfhub.',
+      'The single file does not contain them: use the npm package openeuler-btfhub, the RPM or a clone.',
+      error,
+    );
+  }
 }
