@@ -20,6 +20,7 @@ const ORDER = [
   'boot-image',
   'btf',
   'archive',
+  'attestation',
   'forge',
   'toolchain',
   'git',

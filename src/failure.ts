@@ -21,6 +21,8 @@ export const REASONS = [
   'missing-program', // a required program is not installed
   'out-of-memory', // the kernel killed pahole for lack of memory
   'no-space', // the temporary folder or the output is full
+  'no-attestation', // an attestation is required and there is none
+  'bad-attestation', // the attestation does not prove that the required repository made the file
   'bad-archive', // the archive does not have the documented layout, or git refused
   'forge', // the forge's API refused
   'not-found', // nothing with the given name exists

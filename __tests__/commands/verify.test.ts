@@ -38,8 +38,10 @@ const platform: Platform = {
   stderr: { write: () => true },
 };
 
+const none = { attestation: undefined, attestationBundle: undefined, trustedRoot: undefined };
+
 function run(minimumTypes: number, ...paths: string[]) {
-  return runCommand(verify, platform, { minimumTypes, base: undefined }, paths);
+  return runCommand(verify, platform, { ...none, minimumTypes, base: undefined }, paths);
 }
 
 beforeAll(async () => {
@@ -153,7 +155,7 @@ test("a module's BTF is sound with its kernel's, and without it the advice says 
   const { status, text } = await runCommand(
     verify,
     platform,
-    { minimumTypes: 10_000, base: kernel },
+    { ...none, minimumTypes: 10_000, base: kernel },
     [module],
   );
   expect(status).toBe(0);
@@ -162,6 +164,6 @@ test("a module's BTF is sound with its kernel's, and without it the advice says 
   const advice = expect.stringContaining('--base');
   expect(document).toMatchObject({ files: [{ error: { reason: 'bad-btf', advice } }] });
   writeFileSync(kernel, 'no BTF');
-  const broken = runCommand(verify, platform, { minimumTypes: 0, base: kernel }, [module]);
+  const broken = runCommand(verify, platform, { ...none, minimumTypes: 0, base: kernel }, [module]);
   await expect(broken).rejects.toMatchObject({ reason: 'bad-btf' });
 });

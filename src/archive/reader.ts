@@ -1,4 +1,5 @@
 import { pMapIterable } from 'p-map';
+import { attestationPath } from '../attestation/bundle.ts';
 import { Failure } from '../failure.ts';
 import { sha256 } from '../sha256.ts';
 import type { Archive } from './archive.ts';
@@ -43,6 +44,8 @@ export interface ArchiveReader {
    * does, as in a folder without git.
    */
   identify(kernel: KernelName): Promise<string | undefined>;
+  /** The Sigstore bundles that are kept for a tarball with this SHA-256, or undefined where there are none. */
+  attestation(tarballSha256: string): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -57,6 +60,8 @@ interface ArchiveFiles {
     kernels: readonly KernelName[],
   ): AsyncIterable<{ readonly kernel: KernelName; readonly tarball: Buffer }>;
   catalogFile(): Promise<Buffer | undefined>;
+  /** A file beside the catalog. */
+  fileBesideCatalog(path: string): Promise<Buffer | undefined>;
   identify(kernel: KernelName, catalog: Catalog | undefined): Promise<string | undefined>;
   close(): Promise<void>;
 }
@@ -89,6 +94,7 @@ export function archiveReader(
         }
       },
       catalogFile: () => archive.readFile(CATALOG_BRANCH, catalogFileOf(content)),
+      fileBesideCatalog: (path) => archive.readFile(CATALOG_BRANCH, path),
       identify: async (kernel) => {
         const listing = await archive.listPaths(branch);
         const path = archivePaths(kernel, kernel.uname).find((one) => listing.has(one));
@@ -141,6 +147,7 @@ export function httpReader(
         for await (const one of pMapIterable(kernels, tarballOf, some)) if (one) yield one;
       },
       catalogFile: () => get(CATALOG_FILE),
+      fileBesideCatalog: get,
       identify: async (kernel, catalog) => {
         const entry = catalog?.get(entryPath(kernel));
         return entry?.state === 'archived' ? `sha256-${entry.tarball.sha256}` : undefined;
@@ -169,6 +176,10 @@ function readerOf(files: ArchiveFiles, warn: Warn | undefined): ArchiveReader {
         const promised = isPromised(await catalog(), kernel, tarball, files.name);
         yield { kernel, tarball, promised };
       }
+    },
+    attestation: async (sum) => {
+      const bytes = await files.fileBesideCatalog(attestationPath(sum));
+      return bytes?.toString('utf8');
     },
     close: files.close,
   };

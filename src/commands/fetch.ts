@@ -6,7 +6,7 @@ import { replaceFile } from '../platform/replace-file.ts';
 import { openProgress } from '../report/open.ts';
 import { bytes } from '../report/units.ts';
 import { defineCommand, text } from './command.ts';
-import { fetchFor, fetchingOptions, noteOwnBtf, toMachine } from './fetching.ts';
+import { attestedBy, fetchFor, fetchingOptions, noteOwnBtf, toMachine } from './fetching.ts';
 
 export const fetch = defineCommand({
   name: 'fetch',
@@ -22,6 +22,7 @@ export const fetch = defineCommand({
   examples: [
     'btfhub fetch',
     'btfhub fetch --from-kernel-package',
+    'btfhub fetch --attestation openeuler/btfhub-action',
     'btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf',
     'btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64',
   ],
@@ -31,14 +32,14 @@ export const fetch = defineCommand({
     const progress = openProgress(platform);
     noteOwnBtf(progress, machine);
     const fetched = await fetchFor(platform, progress, options, machine);
-    const { kernel, btf, summary, promised } = fetched;
+    const { kernel, btf, summary, promised, attested } = fetched;
     const name = `${kernel.uname}.btf`;
     const output = await write(options.output ?? name, name, btf);
     const size = `${bytes(summary.size)}, ${summary.types} types`;
     return {
       status: 0,
-      document: { ...kernel, output, promised, ownBtf: machine.hasBtf, btf: summary },
-      text: `${output}: the BTF of ${kernel.uname}, ${size}.\n`,
+      document: { ...kernel, output, promised, attested, ownBtf: machine.hasBtf, btf: summary },
+      text: `${output}: the BTF of ${kernel.uname}, ${size}.\n${attestedBy(attested)}`,
       outputs: { output },
     };
   },

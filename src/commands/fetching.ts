@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
+import type { Attested } from '../attestation/verify.ts';
 import type { Expectation } from '../btf/check.ts';
+import { Failure } from '../failure.ts';
 import { type Fetched, fetchBtf } from '../jobs/fetch/fetch.ts';
 import { type Machine, OWN_BTF, readMachine } from '../jobs/fetch/machine.ts';
 import { openReader } from '../jobs/fetch/open.ts';
@@ -18,6 +20,7 @@ import {
   minimumTypesOption,
   modulesOption,
 } from './archive-options.ts';
+import { attestationOptions, requiredAttestation } from './attestation-options.ts';
 import { choice, flag, list, text, type Values } from './command.ts';
 
 /** The kernel, the machine and the archive: the options of `fetch` and `install`. */
@@ -38,6 +41,7 @@ export const fetchingOptions = {
     default: '/',
   }),
   minimumTypes: minimumTypesOption,
+  ...attestationOptions,
   fromKernelPackage: flag(
     "take the BTF out of the kernel's package on the distribution's mirrors (about 12 MB; with --modules up to all of it) instead of the archive",
   ),
@@ -84,7 +88,9 @@ export async function fetchFor(
   machine: Machine,
 ): Promise<Fetched> {
   const expectation = expectationOf(options.minimumTypes);
+  const attestation = await requiredAttestation(options);
   if (options.fromKernelPackage) {
+    if (attestation !== undefined) throw notAttested('--from-kernel-package');
     return fromKernelPackage(platform, progress, options, machine, expectation);
   }
   const reader = await openReader(
@@ -94,10 +100,24 @@ export async function fetchFor(
     progress.warn,
   );
   try {
-    return await fetchBtf(platform, progress, reader, { machine, expectation });
+    return await fetchBtf(platform, progress, reader, { machine, expectation, attestation });
   } finally {
     await reader.close();
   }
+}
+
+/** Who made a tarball, as a line of text. */
+export function attestedBy(attested: Attested | undefined): string {
+  return attested === undefined ? '' : `Made by ${attested.repository}: ${attested.signer}.\n`;
+}
+
+/** What is not out of the archive has no attestation. */
+export function notAttested(option: string): Failure {
+  return new Failure(
+    'usage',
+    `--attestation is about tarballs of the archive, and ${option} takes none.`,
+    'Leave one of them out.',
+  );
 }
 
 /** Says that the kernel has its own BTF, before anything is downloaded. */

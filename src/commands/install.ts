@@ -19,7 +19,14 @@ import { openProgress } from '../report/open.ts';
 import type { Progress } from '../report/progress.ts';
 import { expectationOf } from './archive-options.ts';
 import { defineCommand, flag, type Outcome, text, type Values } from './command.ts';
-import { fetchFor, fetchingOptions, noteOwnBtf, toMachine } from './fetching.ts';
+import {
+  attestedBy,
+  fetchFor,
+  fetchingOptions,
+  notAttested,
+  noteOwnBtf,
+  toMachine,
+} from './fetching.ts';
 
 const options = {
   ...fetchingOptions,
@@ -54,15 +61,16 @@ export const install = defineCommand({
     const machine = await toMachine(platform, given);
     const progress = openProgress(platform);
     noteOwnBtf(progress, machine);
-    const btf =
+    if (given.btf !== undefined && given.attestation !== undefined) throw notAttested('--btf');
+    const { btf, attested } =
       given.btf === undefined
-        ? (await fetchFor(platform, progress, given, machine)).btf
-        : await readGiven(platform, progress, given.btf, given, machine);
+        ? await fetchFor(platform, progress, given, machine)
+        : { btf: await readGiven(platform, progress, given.btf, given, machine) };
     const { loader, file, ...rest } = await installBtf(state, machine.kernel, btf, given.to);
     return {
       status: 0,
-      document: { ...rest, audience: audienceOf(loader), ownBtf: machine.hasBtf },
-      text: describe({ ...rest, loader, file }),
+      document: { ...rest, audience: audienceOf(loader), attested, ownBtf: machine.hasBtf },
+      text: `${describe({ ...rest, loader, file })}${attestedBy(attested)}`,
       outputs: { path: rest.path },
     };
   },

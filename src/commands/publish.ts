@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { MODULES_BRANCH, MODULES_NEXT_BRANCH } from '../archive/catalog.ts';
 import { url } from '../archive/shapes.ts';
+import { type AttestationBundle, MOST_BUNDLE_BYTES, parseBundles } from '../attestation/bundle.ts';
 import { PublishDocument } from '../documents/build.ts';
 import { describe, Failure } from '../failure.ts';
 import { findForge, openForge } from '../forge/find.ts';
@@ -50,6 +51,11 @@ const options = {
     "publish files with modules, from build's --modules-output: to the branch 'modules', by way of 'modules-next'",
     { variable: 'BTFHUB_WITH_MODULES' },
   ),
+  attestationBundle: list(
+    '<file>',
+    'Sigstore bundle with the attestation of the tarballs, which is kept beside the catalog for those who fetch them',
+    { separator: 'lines' },
+  ),
   replace: flag('replace files of the archive that have the same name and other bytes'),
   minimumTypes: number('<number>', 'minimum number of types in the BTF of a kernel', {
     default: 10_000,
@@ -84,7 +90,8 @@ export const publish = defineCommand({
       );
     }
     const credential = await readCredential(platform, location, given);
-    const request = { ...toRequest(platform, given), location, credential };
+    const attestations = await readBundles(given.attestationBundle);
+    const request = { ...toRequest(platform, given), location, credential, attestations };
     const forge = chooseForge(platform, location, credential, given);
     const result = await runPublish(platform, openProgress(platform), { ...request, forge });
     return publishOutcome(request, forge?.name, result);
@@ -92,6 +99,19 @@ export const publish = defineCommand({
 });
 
 type PublishOptions = Values<typeof options>;
+
+/** The bundles of `--attestation-bundle`; undefined where none is given. */
+async function readBundles(
+  files: readonly string[],
+): Promise<readonly AttestationBundle[] | undefined> {
+  if (files.length === 0) return undefined;
+  const texts = files.map(async (file) => {
+    const bytes = await readFile(file);
+    if (bytes.length <= MOST_BUNDLE_BYTES) return parseBundles(bytes.toString('utf8'), file);
+    throw new Failure('bad-attestation', `${file} is too large to be a Sigstore bundle.`);
+  });
+  return (await Promise.all(texts)).flat();
+}
 
 /** The token, blotted out of logs before anything else is said; none for what needs none. */
 async function readCredential(
@@ -125,7 +145,7 @@ async function tokenOf(platform: Platform, file: string | undefined): Promise<st
 function toRequest(
   platform: Platform,
   given: PublishOptions,
-): Omit<PublishRequest, 'location' | 'credential' | 'forge'> {
+): Omit<PublishRequest, 'location' | 'credential' | 'forge' | 'attestations'> {
   // The branches of files without modules never get one with modules.
   const isOrdinary = !given.modules;
   const base = isOrdinary || given.base !== 'master' ? asBranch(given.base) : MODULES_BRANCH;

@@ -11,6 +11,7 @@ import {
 import { openProgress } from '../report/open.ts';
 import { type Column, textTable } from '../report/table.ts';
 import { bytes } from '../report/units.ts';
+import { attestationOptions, requiredAttestation } from './attestation-options.ts';
 import { defineCommand, number, text } from './command.ts';
 
 export const verify = defineCommand({
@@ -35,22 +36,26 @@ export const verify = defineCommand({
       'the fewest types that the BTF of a whole kernel has; 0 takes any BTF, also of eBPF objects',
       { default: 10_000, least: 0, most: 10_000_000 },
     ),
+    ...attestationOptions,
   },
   examples: [
     'btfhub verify btf-output',
     'btfhub verify /sys/kernel/btf/vmlinux',
     'btfhub verify /boot/vmlinuz-6.6.0-72.0.0.76.oe2403sp1.x86_64',
     'btfhub verify --minimum-types 0 probe.bpf.o',
+    'btfhub verify --attestation openeuler/btfhub-action --attestation-bundle attestation.jsonl btf-output',
     'btfhub verify --base /sys/kernel/btf/vmlinux /sys/kernel/btf/nf_conntrack',
   ],
   document: VerifyDocument,
-  run: async (platform, { minimumTypes = 10_000, base }, paths) => {
+  run: async (platform, { minimumTypes = 10_000, base, ...given }, paths) => {
+    const attestation = await requiredAttestation(given);
     const expectation: Expectation =
       minimumTypes === 0 ? { kind: 'any' } : { kind: 'kernel', minimumTypes };
     const files = await verifyFiles(platform, openProgress(platform), {
       paths,
       expectation,
       base,
+      attestation,
     });
     const unsound = files.filter((file): file is UnsoundFile => !isSound(file));
     return {
@@ -100,7 +105,7 @@ function recordText({ record, method }: SoundFile): string {
 }
 
 function describeOne(file: SoundFile): string {
-  const { path, size, uname, btf, base } = file;
+  const { path, size, uname, btf, base, attested } = file;
   const kinds = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
   const task = btf.taskStruct;
   const lines = [
@@ -113,6 +118,7 @@ function describeOne(file: SoundFile): string {
     ['strings', `${btf.stringBytes} bytes`],
     ['task_struct', task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
     ['record', recordText(file)],
+    ['made by', attested && `${attested.repository}: ${attested.signer}`],
     ['result', 'sound'],
   ];
   return lines

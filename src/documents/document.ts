@@ -51,6 +51,9 @@ export const ErrorDocument = v.strictObject({
   }),
 });
 
+/** Who made a tarball, as its attestation proves. */
+export const attested = v.strictObject({ repository: v.string(), signer: v.string() });
+
 /** A part of the repositories or of the options that could not be used; the rest could. */
 export const Trouble = v.strictObject({
   where: v.string(),

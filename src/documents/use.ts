@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import * as shape from '../archive/shapes.ts';
 import { LAYOUTS } from '../jobs/tailor/output.ts';
-import { btfSummary, CacheKey, Failed, kernelName } from './document.ts';
+import { attested, btfSummary, CacheKey, Failed, kernelName } from './document.ts';
 
 /** `btfhub list --json` */
 export const ListDocument = v.strictObject({
@@ -28,6 +28,7 @@ export const FetchDocument = v.strictObject({
   ...kernelName,
   output: v.string(),
   promised: v.boolean(),
+  attested: v.optional(attested),
   ownBtf: v.boolean(),
   btf: v.strictObject(btfSummary),
 });
@@ -40,6 +41,7 @@ const installed = v.strictObject({
   what: v.picklist(['installed', 'replaced', 'present']),
   audience: v.picklist(['gala-gopher', 'libbpf', 'nobody']),
   ownBtf: v.boolean(),
+  attested: v.optional(attested),
 });
 
 const removed = v.strictObject({

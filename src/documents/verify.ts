@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import * as shape from '../archive/shapes.ts';
-import { btfSummary, CacheKey, Failed, kinds } from './document.ts';
+import { attested, btfSummary, CacheKey, Failed, kinds } from './document.ts';
 
 /** `btfhub verify --json` */
 export const VerifyDocument = v.strictObject({
@@ -15,6 +15,8 @@ export const VerifyDocument = v.strictObject({
         btf: v.strictObject({ ...btfSummary, sha256: shape.sha256 }),
         base: v.optional(v.picklist(['kernel', 'distilled'])),
         record: v.picklist(['agrees', 'none']),
+        method: v.optional(v.picklist(['dwarf', 'embedded'])),
+        attested: v.optional(attested),
       }),
       v.strictObject({ path: v.string(), error: Failed }),
     ]),

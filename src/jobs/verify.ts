@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { TARBALL_SUFFIX } from '../archive/layout.ts';
 import { parseRecord } from '../archive/parse-record.ts';
 import { isFailureRecord, recordPath } from '../archive/record.ts';
+import { type AttestationDemand, type Attested, verifyAttestation } from '../attestation/verify.ts';
 import { loadAnyBtf } from '../boot-image/load.ts';
 import { type BtfSummary, checkBtf, type Expectation } from '../btf/check.ts';
 import { bytesSource } from '../btf/elf.ts';
@@ -31,6 +32,8 @@ export interface SoundFile {
   readonly record: 'agrees' | 'none';
   /** How it was made, as its record says. */
   readonly method?: Method;
+  /** Who made the tarball; absent where it was not asked. */
+  readonly attested?: Attested;
 }
 
 /** A file that is not, and why. */
@@ -50,12 +53,15 @@ export interface VerifyRequest {
   readonly expectation: Expectation;
   /** The kernel's BTF, where the files hold the split BTF of its modules. */
   readonly base: string | undefined;
+  /** The proof that every file must have, and the text of the Sigstore bundles with it. */
+  readonly attestation?: (AttestationDemand & { readonly bundles: string | undefined }) | undefined;
 }
 
 /** What every file is held against. */
 interface Target {
   readonly expectation: Expectation;
   readonly base: Btf | undefined;
+  readonly attestation: VerifyRequest['attestation'];
 }
 
 /**
@@ -69,7 +75,8 @@ export async function verifyFiles(
   request: VerifyRequest,
 ): Promise<readonly VerifiedFile[]> {
   const base = request.base === undefined ? undefined : await loadBase(platform, request.base);
-  const target = { expectation: request.expectation, base };
+  const { expectation, attestation } = request;
+  const target = { expectation, base, attestation };
   const files = (await Promise.all(request.paths.map(filesAt))).flat();
   const total = files.reduce((sum, { size }) => sum + size, 0);
   const task = progress.begin('verify');
@@ -133,9 +140,9 @@ async function verifyFile(
 ): Promise<VerifiedFile> {
   const { path } = file;
   try {
-    return path.endsWith(TARBALL_SUFFIX)
-      ? await verifyTarball(platform, file, target)
-      : await verifyOther(platform, file, target);
+    if (path.endsWith(TARBALL_SUFFIX)) return await verifyTarball(platform, file, target);
+    if (target.attestation === undefined) return await verifyOther(platform, file, target);
+    throw new Failure('no-attestation', `${path} is no tarball, and only tarballs are attested.`);
   } catch (thrown) {
     platform.interrupted.throwIfAborted();
     return { path, error: asFailure(thrown) };
@@ -169,24 +176,27 @@ const ANY = { kind: 'any' } as const;
 async function verifyTarball(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   { path, size }: File,
-  { expectation }: Target,
+  { expectation, attestation }: Target,
 ): Promise<SoundFile> {
   if (size > MAX_BTF_BYTES) {
     throw new Failure('bad-archive', `${path} is too large: ${size} bytes.`);
   }
   const tarball = await readFile(path);
+  const sum = sha256(tarball);
+  const attested =
+    attestation && (await verifyAttestation(path, sum, attestation.bundles, attestation));
   const signal = platform.interrupted;
   const { uname, btf: raw } = await unpackBtf(platform.programs, tarball, { signal });
   if (basename(path) !== `${uname}${TARBALL_SUFFIX}`) {
     throw new Failure('bad-archive', `${path} holds the BTF of another kernel: ${uname}.`);
   }
   const btf = summarise(await readBtf(bytesSource(path, raw)), expectation);
-  const method = await compareWithRecord(path, uname, {
-    tarball: sha256(tarball),
-    btf: btf.sha256,
-  });
-  if (method === undefined) return { path, size, uname, btf, record: 'none' };
-  return { path, size, uname, btf, record: 'agrees', method };
+  const method = await compareWithRecord(path, uname, { tarball: sum, btf: btf.sha256 });
+  const made =
+    method === undefined ? { record: 'none' as const } : { record: 'agrees' as const, method };
+  return attested === undefined
+    ? { path, size, uname, btf, ...made }
+    : { path, size, uname, btf, ...made, attested };
 }
 
 function summarise(btf: Buffer, expectation: Expectation, base?: Btf): SoundFile['btf'] {

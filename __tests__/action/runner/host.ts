@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
@@ -162,7 +163,12 @@ export class HostServices {
         if (!sum || !path) throw new Error(`attest: not a checksum: ${line}`);
         this.attested[path] = sum;
       }
-      return { 'attestation-url': 'https://forge.test/attestations/1' };
+      const bundle = join(workspace, 'attestation.json');
+      writeFileSync(bundle, `${unsignedBundle(Object.values(this.attested))}\n`);
+      return {
+        'attestation-url': 'https://forge.test/attestations/1',
+        'bundle-path': bundle,
+      };
     },
   };
 
@@ -232,4 +238,14 @@ function commonFolder(paths: readonly string[]): string {
 
 export function sha256(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+/** A Sigstore bundle in all but its signature, which publish leaves to those who fetch. */
+function unsignedBundle(sums: readonly string[]): string {
+  const subject = sums.map((sha256) => ({ name: sha256, digest: { sha256 } }));
+  const statement = { _type: 'https://in-toto.io/Statement/v1', subject };
+  const payload = Buffer.from(JSON.stringify(statement)).toString('base64');
+  const dsseEnvelope = { payloadType: 'application/vnd.in-toto+json', payload, signatures: [] };
+  const mediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+  return JSON.stringify({ mediaType, dsseEnvelope });
 }

@@ -1,10 +1,16 @@
 import { archivePaths, type KernelName } from '../../archive/layout.ts';
 import type { ArchivedTarball, ArchiveReader } from '../../archive/reader.ts';
+import {
+  type AttestationDemand,
+  type Attested,
+  verifyAttestation,
+} from '../../attestation/verify.ts';
 import { type BtfSummary, checkBtf, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
+import { sha256 } from '../../sha256.ts';
 import { type Machine, OWN_BTF } from './machine.ts';
 import { nearestKernels } from './nearest.ts';
 
@@ -16,6 +22,14 @@ export interface Fetched {
   readonly summary: BtfSummary;
   /** Whether the tarball has the SHA-256 that the archive's catalog names. */
   readonly promised: boolean;
+  /** Who made the tarball; absent where it was not asked. */
+  readonly attested?: Attested;
+}
+
+/** The proof that a tarball must have. */
+export interface RequiredAttestation extends AttestationDemand {
+  /** The text of a file with Sigstore bundles; undefined for those that the archive keeps. */
+  readonly bundles: string | undefined;
 }
 
 /** The archive does not have a kernel. Names the nearest ones, and whether the kernel has its own BTF. */
@@ -70,13 +84,18 @@ function describeNearest(
 
 /**
  * Downloads the tarball of a machine's kernel, compares it with the catalog if there is one, unpacks it and
- * checks the BTF. Throws NotArchived, `checksum-mismatch`, `bad-archive` or `bad-btf`.
+ * checks the BTF. Throws NotArchived, `checksum-mismatch`, `bad-archive` or `bad-btf`; with a required attestation also
+ * `no-attestation` or `bad-attestation`, before anything is unpacked.
  */
 export async function fetchBtf(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   progress: Progress,
   reader: ArchiveReader,
-  request: { readonly machine: Machine; readonly expectation: Expectation },
+  request: {
+    readonly machine: Machine;
+    readonly expectation: Expectation;
+    readonly attestation?: RequiredAttestation | undefined;
+  },
 ): Promise<Fetched> {
   const task = progress.begin(request.machine.kernel.uname);
   task.stage('download');
@@ -84,17 +103,31 @@ export async function fetchBtf(
     const { kernel, tarball, promised } = await deliver(reader, request.machine);
     task.advance(tarball.length);
     task.stage('check');
+    const attested = await attest(reader, kernel, tarball, request.attestation);
     const btf = await unpackOf(platform, kernel, tarball, reader.name);
     const summary = checkBtf(btf, request.expectation);
     task.end(
       'fetched',
       promised ? 'SHA-256 matches the catalog' : 'no SHA-256 in a catalog to compare with',
     );
-    return { kernel, btf, summary, promised };
+    if (attested === undefined) return { kernel, btf, summary, promised };
+    return { kernel, btf, summary, promised, attested };
   } catch (error) {
     task.end('failed');
     throw error;
   }
+}
+
+async function attest(
+  reader: ArchiveReader,
+  { uname }: KernelName,
+  tarball: Uint8Array,
+  required: RequiredAttestation | undefined,
+): Promise<Attested | undefined> {
+  if (required === undefined) return undefined;
+  const sum = sha256(tarball);
+  const bundles = required.bundles ?? (await reader.attestation(sum));
+  return verifyAttestation(`the tarball of ${uname}`, sum, bundles, required);
 }
 
 /** Unpacks a kernel's tarball. Throws `bad-archive`, also when the tarball contains another kernel's BTF. */

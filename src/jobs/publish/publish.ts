@@ -1,4 +1,6 @@
 import type { ArchiveContent } from '../../archive/catalog.ts';
+import type { AttestationBundle } from '../../attestation/bundle.ts';
+import { bundlesFor } from '../../attestation/verify.ts';
 import type { Expectation } from '../../btf/check.ts';
 import { Failure } from '../../failure.ts';
 import { ensurePullRequest, type Forge, type PullRequestResult } from '../../forge/forge.ts';
@@ -29,6 +31,8 @@ export interface PublishRequest {
   readonly branch: Branch;
   /** Where the pull request is opened; undefined for a push alone. */
   readonly forge: Forge | undefined;
+  /** Attestations of the tarballs, which must cover every one that is added; undefined for none. */
+  readonly attestations: readonly AttestationBundle[] | undefined;
   readonly replace: boolean;
   readonly dryRun: boolean;
   readonly expectation: Expectation;
@@ -94,6 +98,13 @@ async function publishTo(
     expectation,
     keep: (tarball) => committer.writeBlob(tarball),
   });
+  const attestations = bundlesFor(
+    request.attestations,
+    input.candidates.map(({ record: { uname, tarball } }) => ({
+      name: uname,
+      sha256: tarball.sha256,
+    })),
+  );
   const context: PublishContext = {
     platform,
     progress,
@@ -111,7 +122,7 @@ async function publishTo(
   const updated = await updateCatalog(
     context,
     { base: state.base, next: pushed.next },
-    { built: [...additions.added, ...additions.left], failed: input.failed },
+    { built: [...additions.added, ...additions.left], failed: input.failed, attestations },
     seen,
   );
   const waiting = findPending(state.base, pushed.next, updated.catalog);

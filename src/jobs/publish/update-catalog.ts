@@ -14,6 +14,7 @@ import {
 } from '../../archive/catalog.ts';
 import { DATADOG_FILE, datadogCatalog } from '../../archive/datadog.ts';
 import type { FailureRecord } from '../../archive/record.ts';
+import { attestationPath } from '../../attestation/bundle.ts';
 import { pushBranch } from '../../git/push.ts';
 import type { Remote } from '../../git/remote.ts';
 import type { Oid } from '../../git/repository.ts';
@@ -55,7 +56,12 @@ export interface UpdatedCatalog {
 export async function updateCatalog(
   context: PublishContext,
   listings: Pick<BranchState, 'base' | 'next'>,
-  news: { readonly built: readonly ValidatedKernel[]; readonly failed: readonly FailureRecord[] },
+  news: {
+    readonly built: readonly ValidatedKernel[];
+    readonly failed: readonly FailureRecord[];
+    /** Sigstore bundles by the SHA-256 of the tarball. */
+    readonly attestations: ReadonlyMap<string, string>;
+  },
   seen: CatalogState,
 ): Promise<UpdatedCatalog> {
   const { remote, committer, content, runUrl, dryRun } = context;
@@ -79,6 +85,12 @@ export async function updateCatalog(
     const files = new Map([[catalogFileOf(content), await file(text)]]);
     // DataDog's agent reads the files without modules.
     if (content === 'kernels') files.set(DATADOG_FILE, await file(datadog));
+    for (const { record } of news.built) {
+      const { sha256 } = record.tarball;
+      const bundles = news.attestations.get(sha256);
+      // Tarballs of one run have the same bundle, which git keeps once.
+      if (bundles !== undefined) files.set(attestationPath(sha256), await file(bundles));
+    }
     const tree = await committer.writeTree(known.commit, files);
     const message = describeNews(known.catalog, catalog, runUrl);
     const commit = await committer.commit(tree, known.commit, message);
