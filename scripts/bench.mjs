@@ -130,7 +130,7 @@ const PARTS = {
       const title =
         `**The kernel's own BTF out of its boot image, or BTF from DWARF**: ${ground.kernel} (Debian's, in openEuler's ` +
         `shape: \`kernel\` with ${bytes(ground.boot)}, of which the boot image has ${bytes(ground.image)}; ` +
-        `\`kernel-debuginfo\` with ${bytes(ground.debuginfo)}). The kernels of one run are the same one in ` +
+        `\`kernel-debuginfo\` with ${bytes(ground.debuginfo)}). Several kernels are the same one in ` +
         `${releases} releases. Tools: ${tools.setup.name}.`;
       say(title);
       return [

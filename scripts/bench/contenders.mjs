@@ -36,17 +36,21 @@ export function ours(tools, mirror, kernels, folder, bundle = BUNDLE) {
 }
 
 /**
- * btfhub by one method, from the releases of `openReleases`; with `alone` the first release on one core, else all.
+ * btfhub by one method, from the releases of `openReleases`; with `alone` the first release on one core, else one run
+ * for each, because all have a kernel of the same name.
  * @param {Tools} tools
  */
-export function byMethod(tools, method, { mirror, source, release }, folder, alone) {
-  const args = [
-    ...[BUNDLE, 'build', '--distribution', 'debian', '--sources', source, '--mirror', mirror],
-    ...['--release', alone ? release : 'all', '--method', method, ...tools.choice],
-    ...['--cache', 'none', '--output', `${folder}/output`, '--json'],
+export function byMethod(tools, method, { mirror, source, releases }, folder, alone) {
+  const build = [
+    ...[process.execPath, BUNDLE, 'build', '--distribution', 'debian', '--sources', source],
+    ...['--mirror', mirror, '--method', method, ...tools.choice, '--cache', 'none', '--json'],
   ];
-  if (!alone) return { program: process.execPath, args };
-  return { program: 'taskset', args: ['--cpu-list', '0', process.execPath, ...args] };
+  const each =
+    'names=$1 to=$2; shift 2; for name in $names; do "$@" --release "$name" --output "$to/$name" || exit; done';
+  const names = alone ? releases.slice(0, 1) : releases;
+  const args = ['-c', each, 'bash', names.join(' '), folder, ...build];
+  if (!alone) return { program: 'bash', args };
+  return { program: 'taskset', args: ['--cpu-list', '0', 'bash', ...args] };
 }
 
 /** The usual shell pipeline, one kernel after the other. */

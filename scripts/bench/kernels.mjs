@@ -52,8 +52,8 @@ export async function openRepository(names, modules) {
  * @param {string} name as make-boot-repository.sh knows it
  * @param {'vmlinux'|'some'} debuginfo what kernel-debuginfo holds
  * @param {number} releases how many
- * @returns {Promise<{mirror: string, source: string, release: string, kernel: string, debuginfo: number, boot: number,
- *   image: number, sent(): number, stop(): void}>} the description of the source, a file; the first release; `uname -r`; and the bytes of
+ * @returns {Promise<{mirror: string, source: string, releases: string[], kernel: string, debuginfo: number, boot: number,
+ *   image: number, sent(): number, stop(): void}>} the description of the source, a file; the releases; `uname -r`; and the bytes of
  *   both packages and of the boot image
  */
 export async function openReleases(name, debuginfo, releases) {
@@ -77,7 +77,7 @@ export async function openReleases(name, debuginfo, releases) {
     mirror: served.mirror,
     sent: served.sent,
     source: join(made, 'source.yaml'),
-    release: names[0],
+    releases: names,
     kernel,
     debuginfo: sizeOf(isDebuginfo),
     boot: sizeOf((path) => !isDebuginfo(path)),

@@ -77,8 +77,8 @@ export function methodSection(title, boot, { one, embedded, dwarf }) {
     ['', 'wall', 'CPU', 'read', 'memory', 'Node'],
     [
       row('one kernel on one core, `--method embedded`', alone),
-      row(`${embedded.built} kernels in one run, \`--method embedded\``, embedded),
-      row(`${dwarf.built} kernels in one run, \`--method dwarf\``, dwarf),
+      row(`${embedded.built} kernels, one after the other, \`--method embedded\``, embedded),
+      row(`${dwarf.built} kernels, one after the other, \`--method dwarf\``, dwarf),
       [
         'embedded / dwarf',
         share('wall'),

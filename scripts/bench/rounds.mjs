@@ -103,9 +103,10 @@ export async function playMethods(tools, ground, work, rounds) {
   return { one, embedded: await play('embedded', false), dwarf: await play('dwarf', false) };
 }
 
-/** What a report of `build --json` says, with the lines of the progress before it. */
+/** What the reports of `build --json` say, with the lines of the progress before it. */
 function readIn(log) {
-  const { kernels } = JSON.parse(log.slice(log.indexOf('\n{') + 1));
+  const documents = log.match(/^\{.+\}$|^\{\n[\s\S]*?^\}$/gm) ?? [];
+  const kernels = documents.flatMap((text) => JSON.parse(text).kernels);
   const after = ({ seconds: all, record }) => all - record.stages.download.seconds;
   return {
     built: kernels.filter(({ state }) => state === 'built').length,
