@@ -11,6 +11,8 @@ const counts = {
   embedded: shape.count,
   later: shape.count,
   build: shape.count,
+  /** Plans of before there were files with modules do not have it. */
+  modulesAlone: v.exactOptional(shape.count),
   bytes: shape.count,
 };
 
