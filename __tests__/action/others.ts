@@ -37,7 +37,14 @@ const OTHERS: Readonly<
     outputs: ['download-path'],
   },
   'actions/attest': {
-    inputs: ['subject-path', 'subject-checksums'],
+    inputs: [
+      'subject-path',
+      'subject-checksums',
+      'subject-name',
+      'subject-digest',
+      'push-to-registry',
+      'create-storage-record',
+    ],
     outputs: ['bundle-path', 'attestation-id', 'attestation-url'],
   },
   'github/codeql-action/init': { inputs: ['languages', 'build-mode'] },

@@ -15,7 +15,8 @@ interface Step {
 
 /**
  * Jobs that may do more than read, and why: attestations are signed for the job's identity, a probe
- * opens an issue, a benchmark comments, scanners upload what they found, a release is written.
+ * opens an issue, a benchmark comments, scanners upload what they found, a release is written, its
+ * container image is pushed.
  */
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
   'update-archive.yml attest': ['attestations', 'id-token'],
@@ -23,6 +24,7 @@ const WRITERS: Readonly<Record<string, readonly string[]>> = {
   'ci.yml benchmark-comment': ['pull-requests'],
   'release.yml release': ['attestations', 'contents', 'id-token'],
   'release.yml npm': ['id-token'],
+  'release.yml container': ['attestations', 'id-token', 'packages'],
   'codeql.yml analyze': ['security-events'],
   'zizmor.yml audit': ['security-events'],
   'publish-site.yml deploy': ['id-token', 'pages'],
@@ -39,6 +41,7 @@ const HOLDERS = new Set([
   'probe.yml report',
   'ci.yml benchmark-comment',
   'release.yml release',
+  'release.yml container',
 ]);
 
 export const RULES: Readonly<Record<string, Rule>> = {
