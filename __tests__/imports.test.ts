@@ -67,3 +67,11 @@ test('only download/ speaks HTTP, and only platform/ starts processes', () => {
   });
   expect(direct).toEqual([]);
 });
+
+test('only src/git/run.ts starts git', () => {
+  const starting = files.filter((file) => {
+    const text = readFileSync(join(src, file), 'utf8');
+    return /program: 'git'|from 'simple-git'|import\('simple-git'\)/.test(text);
+  });
+  expect(starting).toEqual(['git/run.ts']);
+});

@@ -65,9 +65,11 @@ async function fetched(
 ) {
   const place = join(temporaryFolder(), 'source');
   const notes: string[] = [];
+  const env = { ...process.env, http_proxy: undefined, ...options.env };
   await fetchSources(
     {
-      programs: systemPrograms({ ...process.env, http_proxy: undefined, ...options.env }),
+      env,
+      programs: systemPrograms(env),
       clock: systemClock,
       interrupted: options.signal ?? new AbortController().signal,
     },
@@ -135,6 +137,35 @@ test('a remote that redirects from https to http is passed over, and not followe
     secure.closeAllConnections();
     secure.close();
   }
+});
+
+test("git uses the user's configuration, gets no token and stays in its folder", async () => {
+  const seen = join(temporaryFolder(), 'environment');
+  const asking = await remote(folder, (_, response) => {
+    response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
+    return 'done';
+  });
+  const good = await remote(join(folder, 'repositories'));
+  const elsewhere = join(folder, 'strangers/dwarves/.git');
+  const { place, notes } = await fetched(
+    [...[asking, good].map(({ url }) => `dwarves=${url}/dwarves`), `libbpf=${good.url}/libbpf`],
+    {
+      env: {
+        BTFHUB_TOKEN: 'not-for-a-tool-source',
+        GIT_DIR: elsewhere,
+        GIT_OBJECT_DIRECTORY: join(elsewhere, 'objects'),
+        GIT_CONFIG_COUNT: '1',
+        GIT_CONFIG_KEY_0: 'credential.helper',
+        GIT_CONFIG_VALUE_0: `!env > ${seen}; true`,
+      },
+    },
+  );
+  const environment = readFileSync(seen, 'utf8');
+  expect(environment).toContain('LC_ALL=C.UTF-8');
+  expect(environment).not.toMatch(/BTFHUB_TOKEN|not-for-a-tool-source|GIT_OBJECT_DIRECTORY/);
+  expect(notes).toEqual([expect.stringContaining(`${asking.url}/dwarves did not deliver`)]);
+  expect(run('git', ['rev-parse', 'HEAD'], place)).toBe(first);
+  expect(run('git', ['rev-parse', 'HEAD'], join(folder, 'strangers/dwarves'))).toBe(stranger);
 });
 
 test('a remote that has moved on to another commit is passed over, and named', async () => {
@@ -279,7 +310,11 @@ test('an interruption ends the waiting, with the processes that git started', as
     return 'done';
   });
   await expect(
-    fetched([`dwarves=${silent.url}/dwarves`], { signal: interruption.signal }),
+    fetched([`dwarves=${silent.url}/dwarves`], {
+      signal: interruption.signal,
+      // Neither ends the waiting before the test's own time is over.
+      timeouts: { silence: 3600, attempt: 3600 },
+    }),
   ).rejects.toBe(reason);
   expect(run('ps', ['-eo', 'args'])).not.toContain(silent.url);
 });

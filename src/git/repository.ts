@@ -78,8 +78,7 @@ export class GitRepository {
     isLocal: boolean,
     credential: GitCredential | undefined,
   ): Promise<GitRepository> {
-    // Rejects with `missing-program`, which simple-git would turn into a stack trace.
-    await platform.programs.run({ program: 'git', args: ['--version'] });
+    await GitRunner.requireInstalled(platform);
     const other = isLocal ? await findObjects(platform, url) : undefined;
     const folder = await makeTemporaryFolder(platform.env.TMPDIR ?? tmpdir(), 'git');
     const git = new GitRunner(platform, folder, credential);

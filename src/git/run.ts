@@ -10,12 +10,13 @@ export type GitPlatform = Pick<Platform, 'env' | 'programs' | 'interrupted'>;
 
 /** Git ended with another status than 0. Both streams are kept: `push --porcelain` reports on the first. */
 export class GitExitError extends Error {
-  readonly status: number;
+  /** The exit status, or the name of the signal that ended git. */
+  readonly status: number | NodeJS.Signals;
   readonly stdout: string;
   readonly stderr: string;
 
-  constructor(status: number, stdout: string, stderr: string) {
-    super(stderr.trim() || stdout.trim() || `git ended with status ${status}`);
+  constructor(status: number | NodeJS.Signals, stdout: string, stderr: string) {
+    super(stderr.trim() || stdout.trim() || `git ended with ${status}`);
     this.status = status;
     this.stdout = stdout;
     this.stderr = stderr;
@@ -39,9 +40,12 @@ const LOCATING =
 const NOT_NEEDED =
   /^(GIT_)?(EDITOR|PAGER|PREFIX)$|^VISUAL$|^GIT_(SEQUENCE_EDITOR|EXTERNAL_DIFF|TEMPLATE_DIR|EXEC_PATH|CONFIG)$/;
 
+/** Git tidies up a repository by itself, in the background. Ours are used once. */
+const NO_MAINTENANCE = ['gc.auto=0', 'maintenance.auto=false'];
+
 /**
- * Runs git in one folder, with simple-git and its guards. Every git process for an archive starts here. (A checkout
- * of a tool's source is run by `Programs`: it has a deadline, and all that git started is to end with it.)
+ * Runs git in one folder. Every git process starts here, with simple-git and its guards. The exception is
+ * `runInGroup`, where the processes that git started have to end with it: simple-git starts no process group.
  *
  * Of simple-git's guards these are off, and no others:
  * - those against variables that the user's own environment sets (GIT_SSH_COMMAND, GIT_ASKPASS,
@@ -57,6 +61,7 @@ export class GitRunner {
   readonly #platform: GitPlatform;
   readonly #credential: GitCredential | undefined;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #removed: Readonly<Record<string, undefined>>;
   readonly #userGuards: NonNullable<SimpleGitOptions['unsafe']>;
 
   constructor(platform: GitPlatform, folder: string, credential?: GitCredential) {
@@ -78,6 +83,13 @@ export class GitRunner {
       LANGUAGE: '',
       GIT_TERMINAL_PROMPT: '0',
     };
+    const removed = Object.keys(platform.env).filter((name) => !(name in this.#env));
+    this.#removed = Object.fromEntries(removed.map((name) => [name, undefined]));
+  }
+
+  /** Throws Failure `missing-program`, which simple-git would turn into a stack trace. */
+  static async requireInstalled({ programs }: GitPlatform): Promise<void> {
+    await programs.run({ program: 'git', args: ['--version'] });
   }
 
   /** Text without the secret. */
@@ -118,6 +130,35 @@ export class GitRunner {
   }
 
   /**
+   * Standard output of a command that does not see the credential. The signal ends it, with all the
+   * processes that it started.
+   * Throws GitExitError on any status but 0, what the signal carries, and Failure `missing-program`.
+   */
+  async runInGroup(
+    args: readonly string[],
+    { input = '', env, config = [] }: GitCall,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const {
+      status,
+      signal: endedBy,
+      stdout,
+      stderr,
+    } = await this.#platform.programs.run({
+      program: 'git',
+      args: [...[...NO_MAINTENANCE, ...config].flatMap((pair) => ['-c', pair]), ...args],
+      cwd: this.folder,
+      env: { ...this.#removed, ...this.#env, ...env },
+      group: true,
+      signal,
+      input,
+    });
+    const text = stdout.toString('utf8');
+    if (status !== 0) throw new GitExitError(status ?? endedBy ?? 'SIGKILL', text, stderr);
+    return text;
+  }
+
+  /**
    * Runs one of the above, and explains what git says when it fails.
    * @param attempt a verb phrase: `list the branches of`
    * @param on what it is done to
@@ -149,7 +190,7 @@ export class GitRunner {
     let failed: GitExitError | undefined;
     const git = simpleGit({
       baseDir: this.folder,
-      config: ['gc.auto=0', 'maintenance.auto=false', ...config],
+      config: [...NO_MAINTENANCE, ...config],
       allowEnvironment: Object.keys(env),
       unsafe: { ...this.#userGuards, ...unsafe },
       completion: { onClose: true, onExit: false },

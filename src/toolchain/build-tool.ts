@@ -2,13 +2,14 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { Failure } from '../failure.ts';
+import type { Timeouts } from '../git/checkout.ts';
 import type { Platform } from '../platform/platform.ts';
-import { fetchSources, type Timeouts } from './fetch-sources.ts';
+import { fetchSources } from './fetch-sources.ts';
 import type { Companion, Recipe } from './recipes.ts';
 import type { ToolSource } from './sources.ts';
 import { versionIn } from './version.ts';
 
-type BuildToolPlatform = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
+type BuildToolPlatform = Pick<Platform, 'env' | 'programs' | 'clock' | 'interrupted'>;
 
 export interface ToolBuildOptions {
   readonly sources: readonly ToolSource[];

@@ -2,21 +2,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, Failure } from '../failure.ts';
+import { type CheckoutPlatform, GitCheckout, type Timeouts } from '../git/checkout.ts';
 import { addressText } from '../names.ts';
-import type { Platform } from '../platform/platform.ts';
 import type { Part, Recipe } from './recipes.ts';
 import { checkedCopy, type ToolSource } from './sources.ts';
 
-/** How long a remote may stay silent, and how long one attempt may take in all, in seconds. */
-export interface Timeouts {
-  readonly silence: number;
-  readonly attempt: number;
-}
-
 /** The largest of the sources is about 2 MB at depth 1. */
 export const TIMEOUTS: Timeouts = { silence: 15, attempt: 180 };
-
-type SourcesPlatform = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
 
 /**
  * Puts all parts of a recipe's source into `folder`, each from the first of its sources, in their
@@ -25,7 +17,7 @@ type SourcesPlatform = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
  * for a tarball, and what `interrupted` carries.
  */
 export async function fetchSources(
-  platform: SourcesPlatform,
+  platform: CheckoutPlatform,
   recipe: Recipe,
   sources: readonly ToolSource[],
   folder: string,
@@ -41,7 +33,7 @@ export async function fetchSources(
 }
 
 async function fetchPart(
-  platform: SourcesPlatform,
+  platform: CheckoutPlatform,
   part: Part,
   sources: readonly ToolSource[],
   place: string,
@@ -69,7 +61,7 @@ async function fetchPart(
 }
 
 async function unpack(
-  platform: SourcesPlatform,
+  platform: CheckoutPlatform,
   source: Extract<ToolSource, { kind: 'tarball' }>,
   place: string,
 ): Promise<void> {
@@ -86,80 +78,20 @@ async function unpack(
   throw new Failure('not-found', `tar cannot unpack '${source.path}': ${lastLine(answer.stderr)}.`);
 }
 
-/**
- * One commit and nothing before it where the server hands out commits by name; else all that its
- * branches and tags reach. Where these point is no matter: git checks every object against its
- * name. The name must be a commit's: of a tag's, git would take whatever it points to.
- */
+/** The name must be a commit's: of a tag's, git would take whatever it points to. */
 async function checkOut(
-  platform: SourcesPlatform,
+  platform: CheckoutPlatform,
   url: string,
   commit: string,
   place: string,
   timeouts: Timeouts,
 ): Promise<void> {
-  await mkdir(place, { recursive: true });
-  const git = (...args: string[]) => runGit(platform, place, timeouts, args);
-  await git('init', '--quiet');
-  // No redirect leads from https to http.
-  if (/^https:/i.test(url)) await git('config', 'protocol.http.allow', 'never');
-  try {
-    await git('fetch', '--quiet', '--depth=1', '--no-tags', url, commit);
-  } catch (error) {
-    if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
-    await git('fetch', '--quiet', '--tags', url, '+refs/heads/*:refs/remotes/origin/*');
-  }
-  const kind = await kindOf(platform, place, timeouts, commit);
-  if (kind === 'missing') throw new Error(`it does not have commit ${commit}`);
-  if (kind !== 'commit') throw new Error(`its ${commit} is a ${kind}, not a commit`);
-  await git('checkout', '--quiet', '--detach', commit);
-}
-
-/** `commit`, `tag`, ...; or `missing`. */
-async function kindOf(
-  platform: SourcesPlatform,
-  place: string,
-  timeouts: Timeouts,
-  object: string,
-): Promise<string | undefined> {
-  const line = await runGit(platform, place, timeouts, ['cat-file', '--batch-check'], object);
-  return line.trim().split(' ')[1];
-}
-
-async function runGit(
-  platform: SourcesPlatform,
-  place: string,
-  timeouts: Timeouts,
-  args: readonly string[],
-  input = '',
-): Promise<string> {
-  const impatience = new AbortController();
-  const late = new Error(`no answer within ${timeouts.attempt} seconds`);
-  const signal = AbortSignal.any([platform.interrupted, impatience.signal]);
-  const deadline = platform.clock
-    .sleep(timeouts.attempt * 1000, signal)
-    .then(() => impatience.abort(late))
-    .catch(() => {});
-  try {
-    const answer = await platform.programs.run({
-      program: 'git',
-      args: [
-        ...['-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false'],
-        ...['-c', 'http.lowSpeedLimit=1000', '-c', `http.lowSpeedTime=${timeouts.silence}`],
-        ...args,
-      ],
-      cwd: place,
-      env: { GIT_TERMINAL_PROMPT: '0', GIT_DIR: undefined, GIT_WORK_TREE: undefined },
-      signal,
-      input,
-      group: true,
-    });
-    if (answer.status !== 0) throw new Error(lastLine(answer.stderr));
-    return answer.stdout.toString('utf8');
-  } finally {
-    impatience.abort();
-    await deadline;
-  }
+  const checkout = await GitCheckout.init(platform, place, url, timeouts);
+  await checkout.fetchCommit(commit);
+  const type = await checkout.typeOf(commit);
+  if (type === 'missing') throw new Error(`it does not have commit ${commit}`);
+  if (type !== 'commit') throw new Error(`its ${commit} is a ${type}, not a commit`);
+  await checkout.checkOut(commit);
 }
 
 function lastLine(text: string): string {

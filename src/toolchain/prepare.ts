@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, Failure } from '../failure.ts';
+import type { Timeouts } from '../git/checkout.ts';
 import { nodeHasZstd } from '../platform/decompress.ts';
 import type { Platform } from '../platform/platform.ts';
 import { makeTemporaryFolder } from '../platform/temporary-folder.ts';
@@ -13,7 +14,7 @@ import {
   installDependencies,
   ZSTD,
 } from './dependencies.ts';
-import { TIMEOUTS, type Timeouts } from './fetch-sources.ts';
+import { TIMEOUTS } from './fetch-sources.ts';
 import { inspectPahole, type Origin, type Pahole } from './pahole.ts';
 import { caveats } from './pahole-arguments.ts';
 import { RECIPES, type Recipe, type ToolName } from './recipes.ts';
