@@ -194,6 +194,16 @@ test.each(readdirSync(join(root, 'docs')))('the files that docs/%s links to are 
   expect(targets.filter((target) => !existsSync(join(root, 'docs', target)))).toEqual([]);
 });
 
+test('docs/formats.md names each JSON Schema', () => {
+  const text = readFileSync(join(root, 'docs', 'formats.md'), 'utf8');
+  const [, list = ''] = text.split('## JSON Schemas');
+  const named = [...list.matchAll(/^\| (.+) \| /gm)].flatMap(
+    ([, cell]) => cell?.match(/\w+\.json/g) ?? [],
+  );
+  const schemas = readdirSync(join(root, 'schemas', 'v1'));
+  expect(named.toSorted()).toEqual(schemas.toSorted());
+});
+
 /** Pages with a Chinese version: those that users read. */
 const TRANSLATED = readdirSync(join(root, 'docs'))
   .filter((name) => name.endsWith('.zh-CN.md'))
