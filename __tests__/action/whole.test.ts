@@ -137,7 +137,12 @@ test(
 
     const both = await night({ ...kernels, kernel: '6.6.0-41.*', modules: 'xfs' });
     expect(results(both).slice(-2)).toEqual(['Publish: success', 'Publish modules: success']);
-    expect(site.services.artifactNames()).toEqual(['btf-1', 'btfhub-plan', 'modules-btf-1']);
+    expect(site.services.artifactNames()).toEqual([
+      'attestation',
+      'btf-1',
+      'btfhub-plan',
+      'modules-btf-1',
+    ]);
     expect(site.forge.pulls).toHaveLength(2);
     expect(
       (await night({ ...kernels, kernel: '', modules: 'xfs' })).jobs[0]?.outputs,
