@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COMMANDS } from '../src/commands/all.ts';
@@ -17,6 +17,8 @@ const KERNEL = '5.10.0-1.oe2203.x86_64';
 
 const root = mkdtempSync(join(tmpdir(), 'btfhub-test-'));
 const program = buildProgram(root);
+// 'site' copies the pages that are beside the program.
+cpSync(join(import.meta.dirname, '../dist/site'), join(root, 'site'), { recursive: true });
 /** Everything that a run may leave is below this folder. */
 const home = join(root, 'home');
 mkdirSync(join(root, 'git'));
@@ -40,6 +42,8 @@ const ADDRESSES: Readonly<Record<string, string>> = {
   mirror: withSecret(mirror.url),
   apiUrl: `${withSecret(mirror.url)}api`,
   runUrl: `${withSecret(mirror.url)}run`,
+  archiveUrl: withSecret('https://forge.example/archive.git'),
+  rawUrl: withSecret('https://forge.example/archive/raw/master'),
   toolSource: `dwarves=${withSecret('http://127.0.0.1:9/')}pahole.git`,
 };
 
@@ -48,6 +52,7 @@ const REST: Readonly<Record<string, readonly string[]>> = {
   plan: ['--release', '22.03-LTS-SP1', '--mirror', mirror.url],
   build: ['--release', '22.03-LTS-SP1', '--mirror', mirror.url, '--pahole', 'system'],
   publish: ['--input', input, '--archive', archive, '--no-pull-request', '--minimum-types', '10'],
+  site: ['--archive', archive, '--output', join(home, 'site')],
   fetch: ['--uname', KERNEL, '--minimum-types', '10'],
   install: ['--uname', KERNEL, '--minimum-types', '10', '--root', join(home, 'image')],
   tailor: ['--minimum-types', '10', join(root, 'no-object.o')],

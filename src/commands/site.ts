@@ -9,6 +9,7 @@ import {
   type SiteContent,
   writeSite,
 } from '../jobs/site/site.ts';
+import { addressText } from '../names.ts';
 import { openProgress } from '../report/open.ts';
 import { bytes, counted } from '../report/units.ts';
 import { archiveOption } from './archive-options.ts';
@@ -57,9 +58,10 @@ export const site = defineCommand({
         previous,
       });
       const isUrl = /^https?:\/\//i.test(options.archive);
+      // Pages are public: what is secret in an address stays out of them.
       const addresses = {
-        archive: options.archiveUrl ?? (isUrl ? reader.name : ''),
-        raw: options.rawUrl ?? '',
+        archive: addressText(options.archiveUrl ?? (isUrl ? reader.name : '')),
+        raw: addressText(options.rawUrl ?? ''),
       };
       const database = await makeDatabase(content, addresses);
       await copyPages(output);
