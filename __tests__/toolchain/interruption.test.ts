@@ -34,7 +34,17 @@ function otherProcess(stage: ReturnType<typeof machine>, env: Record<string, str
   const bundle = join(folder, 'build-once.mjs');
   if (!existsSync(bundle)) {
     const entryPoints = [join(import.meta.dirname, 'build-once.ts')];
-    buildSync({ entryPoints, bundle: true, platform: 'node', format: 'esm', outfile: bundle });
+    buildSync({
+      entryPoints,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: bundle,
+      // @actions/tool-cache is CommonJS and calls require.
+      banner: {
+        js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
+      },
+    });
   }
   const child = spawn(
     process.execPath,

@@ -61,7 +61,8 @@ export const site = defineCommand({
       // Pages are public: what is secret in an address stays out of them.
       const addresses = {
         archive: addressText(options.archiveUrl ?? (isUrl ? reader.name : '')),
-        raw: addressText(options.rawUrl ?? ''),
+        // A path is joined to it as it is.
+        raw: addressText(options.rawUrl ?? '').replace(/[^/]$/, '$&/'),
       };
       const database = await makeDatabase(content, addresses);
       await copyPages(output);

@@ -130,6 +130,14 @@ test('the catalog tells what waits for review, and when the newest was built', a
   built.close();
 });
 
+test('the address of the tarballs ends with a slash in the site, given with one or without', async () => {
+  const archive = writeArchive(newFolder(), tarballs, [FIRST]);
+  for (const rawUrl of ['https://forge.example/raw/master', 'https://forge.example/raw/master/']) {
+    const { document } = await run(platform, site, { archive, output: newFolder(), rawUrl });
+    expect(document).toMatchObject({ raw: 'https://forge.example/raw/master/' });
+  }
+});
+
 test('a type is shown with the offsets and sizes that the compiler gave it', async () => {
   const { rows, close } = await readSite(whole);
   const kernels = listKernels(rows);
