@@ -116,7 +116,14 @@ function backfill(runners) {
   const totals = { nights: 0, seconds: 0, bytes: 0, again: 0 };
   for (let now = Date.UTC(2026, 0, 1); archived.size < kernels.length; now += 86_400_000) {
     const archive = { ...NO_ARCHIVE, archived, failed };
-    const rules = { source: OPENEULER, archive, skipEmbedded: false, retryFailed: false };
+    const rules = {
+      source: OPENEULER,
+      archive: { kernels: archive, modules: undefined },
+      skipEmbedded: false,
+      retryFailed: false,
+      replaceMethod: false,
+      tools: undefined,
+    };
     const wanted = kernels.filter(
       (kernel) => kernelState(kernel, { ...rules, now: new Date(now) }) === 'wanted',
     );
