@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 // Two versions of btfhub side by side in one run: does the new one need more time or memory?
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setOutput } from '@actions/core';
 import { BUNDLE } from './bench/contenders.mjs';
 import { openRepository } from './bench/kernels.mjs';
 import { playBundles } from './bench/rounds.mjs';
+import { roundsOf, workFolder } from './bench/session.mjs';
 import { bytes, machine, markdown, medians, ratio, seconds } from './bench/table.mjs';
 
 const HELP = `Usage: node scripts/bench-compare.mjs --base <bundle> [options]
@@ -44,15 +43,13 @@ if (options.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const [rounds, limit] = [Number(options.rounds), Number(options.limit)];
+const rounds = roundsOf(options.rounds);
+const limit = Number(options.limit);
 if (options.base === undefined) throw new Error('--base is missing: name the other bundle');
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a number, 1 or more');
 if (!(limit > 0)) throw new Error('--limit is a ratio, for example 1.1');
 if (!['system', 'auto'].includes(options.tools)) throw new Error('--tools is system or auto');
 
-const work = mkdtempSync(join(tmpdir(), 'btfhub-bench-'));
-process.once('exit', () => rmSync(work, { recursive: true, force: true }));
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+const work = workFolder();
 
 const { mirror, kernels, stop } = await openRepository(options.kernel, options.modules);
 try {

@@ -11,7 +11,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { build } from 'esbuild';
+import { bundleSources } from './import-sources.mjs';
 
 const MB = 1_000_000;
 const BLOCK = Buffer.alloc(4 * 1024 * 1024);
@@ -117,24 +117,13 @@ function digestOf(size) {
 
 async function main(unlimited) {
   const folder = mkdtempSync(join(tmpdir(), 'btfhub-bench-'));
-  const bundle = join(folder, 'download.mjs');
-  await build({
-    stdin: {
-      contents: `
-        export * from './src/download/mirrors.ts';
-        export * from './src/download/download.ts';
-        export * from './src/download/http.ts';
-        export { systemClock } from './src/platform/clock.ts';`,
-      resolveDir: join(import.meta.dirname, '..'),
-    },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    outfile: bundle,
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-    },
-  });
+  const bundle = await bundleSources(
+    'download',
+    `export * from './src/download/mirrors.ts';
+      export * from './src/download/download.ts';
+      export * from './src/download/http.ts';
+      export { systemClock } from './src/platform/clock.ts';`,
+  );
   const cases = [
     {
       name: '1 MB/s a connection',

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // What a night costs around the builds: plan of the whole history, cold and warm, and publish of its new kernels.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -11,6 +10,7 @@ import { makeHistory } from './bench/history-mirror.mjs';
 import { openRepository, run } from './bench/kernels.mjs';
 import { measure } from './bench/measure.mjs';
 import { serve } from './bench/nginx.mjs';
+import { roundsOf, say, workFolder } from './bench/session.mjs';
 import { bytes, machine, markdown, medians, ratio, seconds, writeBetween } from './bench/table.mjs';
 
 const HELP = `Usage: node scripts/bench-night.mjs [options]
@@ -35,13 +35,9 @@ if (options.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a number, 1 or more');
+const rounds = roundsOf(options.rounds);
 
-const work = mkdtempSync(join(tmpdir(), 'btfhub-bench-'));
-process.once('exit', () => rmSync(work, { recursive: true, force: true }));
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
-const say = (text) => process.stderr.write(`${text}\n`);
+const work = workFolder();
 
 /** The BTF of a real kernel, so that the new tarballs have the size and the check the time of real ones. */
 async function realBtf() {

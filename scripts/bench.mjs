@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 // npm run bench: btfhub, the shell pipeline, and the floor, side by side on real kernels.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BUNDLE } from './bench/contenders.mjs';
 import { openReleases, openRepository, run } from './bench/kernels.mjs';
 import { methodSection, section, streamSection } from './bench/report.mjs';
 import { playMethods, playRounds, playStreams } from './bench/rounds.mjs';
+import { roundsOf, say, workFolder } from './bench/session.mjs';
 import { bytes, machine, writeBetween } from './bench/table.mjs';
 
 const HELP = `Usage: npm run bench -- [options]
@@ -49,16 +48,12 @@ if (options.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a number, 1 or more');
+const rounds = roundsOf(options.rounds);
 const releases = Number(options.releases);
 if (!(releases >= 1 && releases < 100)) throw new Error('--releases is a number from 1 to 99');
 
 const cores = availableParallelism();
-const work = mkdtempSync(join(tmpdir(), 'btfhub-bench-'));
-process.once('exit', () => rmSync(work, { recursive: true, force: true }));
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
-const say = (text) => process.stderr.write(`${text}\n`);
+const work = workFolder();
 
 /** One set of tools: what `btfhub setup` brings, or the distribution's. */
 function toolset(choice) {

@@ -5,59 +5,27 @@
 // the sources give, byte for byte.
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { gzipSync } from 'fflate';
+import { root } from './import-sources.mjs';
 import { licencesOf } from './licences.mjs';
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+import { program, version } from './program.mjs';
 
 // Some packages are CommonJS, and ask for Node's own modules by `require`.
 const banner = `// btfhub ${version}, Apache-2.0. Made by 'npm run build' out of src/; do not edit.
 import { createRequire as createRequireOf } from 'node:module';
 const require = createRequireOf(import.meta.url);`;
 
-// The toolkit's identity tokens and downloads bring an HTTP client of their own, 800 kB of it, which is never used here;
-// the packages do not say that it may be left out.
-const withoutToolkitHttp = {
-  name: 'without-toolkit-http',
-  setup: ({ onResolve, resolve }) => {
-    onResolve({ filter: /^\.\/oidc-utils\.js$/ }, ({ path, resolveDir }) => ({
-      path: join(resolveDir, path),
-      sideEffects: false,
-    }));
-    onResolve({ filter: /^@actions\/http-client$/ }, async (asked) => {
-      if (asked.pluginData === 'resolving') return undefined;
-      const { kind, resolveDir } = asked;
-      const found = await resolve(asked.path, { kind, resolveDir, pluginData: 'resolving' });
-      return { path: found.path, sideEffects: false };
-    });
-  },
-};
-
 // Node keeps the text of a program in memory: comments, spaces and what few commands need would be in it for all.
 const result = await build({
-  absWorkingDir: root,
-  entryPoints: { 'btfhub-main': 'src/cli.ts' },
-  outdir: '.',
-  outExtension: { '.js': '.mjs' },
+  ...program,
   chunkNames: 'part-[hash]',
-  bundle: true,
   splitting: true,
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 500,
-  platform: 'node',
   format: 'esm',
-  target: 'node20.18',
-  legalComments: 'none',
-  define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
-  plugins: [withoutToolkitHttp],
-  metafile: true,
-  write: false,
-  logLevel: 'warning',
 });
 
 // Names that stay the same when a part changes.

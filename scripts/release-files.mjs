@@ -13,7 +13,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { bundleProgram, root, version } from './bundle-program.mjs';
+import { build } from 'esbuild';
+import { root } from './import-sources.mjs';
+import { define, program, version } from './program.mjs';
 
 const folder = resolve(process.argv[2] ?? 'release');
 mkdirSync(folder, { recursive: true });
@@ -48,10 +50,12 @@ process.stdout.write(sums.join(''));
  * Node does not have would fail before.
  */
 async function singleFile() {
-  const { text } = await bundleProgram({
+  const { outputFiles } = await build({
+    ...program,
     format: 'cjs',
-    define: { 'import.meta.url': '__url' },
+    define: { ...define, 'import.meta.url': '__url' },
   });
+  const [{ text }] = outputFiles;
   const launcher = readFileSync(join(root, 'scripts', 'launcher.mjs'), 'utf8');
   const start = "import('./btfhub-main.mjs');";
   if (!launcher.includes(start)) throw new Error('The launcher does not start btfhub-main.mjs.');

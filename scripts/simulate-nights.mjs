@@ -1,11 +1,8 @@
 #!/usr/bin/env node
 // How many nights a backfill of the whole history takes: simulated, but planned by the program's own
 // planner. What a kernel costs comes from the benchmark (docs/throughput.md says which figures).
-import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { importSources } from './import-sources.mjs';
 
 const HELP = `Usage: node scripts/simulate-nights.mjs [options]
 
@@ -40,34 +37,13 @@ const figures = Object.fromEntries(
   Object.entries(values).map(([name, value]) => [name, Number(value)]),
 );
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { makeMatrix, NO_ARCHIVE, OPENEULER, kernelState, withinLimits } = await planner();
-
-async function planner() {
-  const folder = join(root, 'node_modules', '.cache', 'btfhub');
-  mkdirSync(folder, { recursive: true });
-  const outfile = join(folder, 'planner.mjs');
-  await build({
-    stdin: {
-      contents: `export { makeMatrix } from './src/jobs/plan/matrix.ts';
-        export { NO_ARCHIVE, kernelState } from './src/jobs/plan/kernel-state.ts';
-        export { withinLimits } from './src/jobs/plan/limit.ts';
-        export { OPENEULER } from './src/sources/openeuler.ts';`,
-      resolveDir: root,
-    },
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-    // Some packages of the planner are CommonJS and call require.
-    banner: {
-      js: `import { createRequire as __createRequire } from 'node:module';
-        const require = __createRequire(import.meta.url);`,
-    },
-  });
-  return import(outfile);
-}
+const { makeMatrix, NO_ARCHIVE, OPENEULER, kernelState, withinLimits } = await importSources(
+  'planner',
+  `export { makeMatrix } from './src/jobs/plan/matrix.ts';
+    export { NO_ARCHIVE, kernelState } from './src/jobs/plan/kernel-state.ts';
+    export { withinLimits } from './src/jobs/plan/limit.ts';
+    export { OPENEULER } from './src/sources/openeuler.ts';`,
+);
 
 /** The same numbers in every run (a linear congruential generator). */
 function seeded(seed) {

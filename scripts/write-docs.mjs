@@ -2,15 +2,12 @@
 // Writes what the commands' own declarations say into the places that repeat it: the inputs and
 // variables of the actions, the tables of the pages, and the manual page. With --check nothing is written: it fails
 // when a place says something else.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { importSources, root } from './import-sources.mjs';
 import './write-sources.mjs';
 import './write-schemas.mjs';
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 // What an action leaves out of its command's options, and where its defaults are its own.
 const ACTIONS = {
@@ -34,7 +31,12 @@ const ACTIONS = {
   },
 };
 
-const { COMMANDS, kebab, manPage, variableOf } = await commandsOf();
+const { COMMANDS, kebab, manPage, variableOf } = await importSources(
+  'commands',
+  `export { COMMANDS } from './src/commands/all.ts';
+    export { manPage } from './src/commands/man.ts';
+    export { kebab, variableOf } from './src/commands/values.ts';`,
+);
 
 /** @param {string} name */
 function optionsOf(name) {
@@ -140,32 +142,6 @@ function writePage(text) {
     /(<!-- (options|inputs|outputs): (\S+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (_, open, kind, name, close) => `${open}\n${TABLES[kind](name)}\n${close}`,
   );
-}
-
-// ---- the commands, out of the sources
-
-async function commandsOf() {
-  const folder = join(root, 'node_modules', '.cache', 'btfhub');
-  mkdirSync(folder, { recursive: true });
-  const outfile = join(folder, 'commands.mjs');
-  await build({
-    stdin: {
-      contents: `export { COMMANDS } from './src/commands/all.ts';
-        export { manPage } from './src/commands/man.ts';
-        export { kebab, variableOf } from './src/commands/values.ts';`,
-      resolveDir: root,
-    },
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-    banner: {
-      js: `import { createRequire as __createRequire } from 'node:module';
-        const require = __createRequire(import.meta.url);`,
-    },
-  });
-  return import(outfile);
 }
 
 // ---- all of it

@@ -6,40 +6,23 @@
 // A change that an old document does not pass is a new version: a new folder beside v1. __tests__/documents/ holds the
 // documents of earlier versions against the schemas.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { toJsonSchema } from '@valibot/to-json-schema';
-import { build } from 'esbuild';
+import { importSources, root } from './import-sources.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const FOLDER = 'schemas/v1';
 const BASE = `https://raw.githubusercontent.com/openeuler/btfhub-action/main/${FOLDER}`;
 
-const cache = join(root, 'node_modules', '.cache', 'btfhub');
-mkdirSync(cache, { recursive: true });
-const outfile = join(cache, 'shapes.mjs');
-await build({
-  stdin: {
-    contents: `export { COMMANDS } from './src/commands/all.ts';
+const { COMMANDS, ErrorDocument, Failed, Trouble, CatalogShape, SourceShape, record, shape } =
+  await importSources(
+    'shapes',
+    `export { COMMANDS } from './src/commands/all.ts';
       export { ErrorDocument, Failed, Trouble } from './src/documents/document.ts';
       export { CatalogShape } from './src/archive/catalog.ts';
       export * as record from './src/archive/parse-record.ts';
       export * as shape from './src/archive/shapes.ts';
       export { SourceShape } from './src/sources/source.ts';`,
-    resolveDir: root,
-  },
-  outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  logLevel: 'warning',
-  banner: {
-    js: `import { createRequire as __createRequire } from 'node:module';
-      const require = __createRequire(import.meta.url);`,
-  },
-});
-const { COMMANDS, ErrorDocument, Failed, Trouble, CatalogShape, SourceShape, record, shape } =
-  await import(outfile);
+  );
 
 /** Files that btfhub reads back refuse fields that they do not know, so that a mistyped name is not ignored. */
 const FILES = {

@@ -1,14 +1,12 @@
 #!/usr/bin/env node
 // Writes what sources/*.yaml say into src/sources/built-in.ts, which the bundle carries, and the JSON Schema of source
 // files into sources/schema.json. With --check nothing is written: it fails when one of them says something else.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { toJsonSchema } from '@valibot/to-json-schema';
-import { build } from 'esbuild';
 import { parse } from 'yaml';
+import { importSources, root } from './import-sources.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = join(root, 'sources');
 const changed = [];
 
@@ -35,22 +33,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
 `,
 );
 
-const cache = join(root, 'node_modules', '.cache', 'btfhub');
-mkdirSync(cache, { recursive: true });
-const outfile = join(cache, 'source-schema.mjs');
-await build({
-  stdin: { contents: "export { SourceShape } from './src/sources/source.ts';", resolveDir: root },
-  outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  logLevel: 'warning',
-  banner: {
-    js: `import { createRequire as __createRequire } from 'node:module';
-      const require = __createRequire(import.meta.url);`,
-  },
-});
-const { SourceShape } = await import(outfile);
+const { SourceShape } = await importSources(
+  'source-schema',
+  "export { SourceShape } from './src/sources/source.ts';",
+);
 const schema = {
   $id: 'https://raw.githubusercontent.com/openeuler/btfhub-action/v1/sources/schema.json',
   title: 'Source file of btfhub: where a distribution publishes its kernels',

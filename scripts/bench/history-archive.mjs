@@ -3,38 +3,20 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { importSources } from '../import-sources.mjs';
 import { run } from './kernels.mjs';
 
 export const ARCHIVED = 700;
 /** Of a tarball, bytes. */
 const SIZE = 900_000;
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Parts of the tests: the git server, and kernels as build leaves them. */
-async function parts() {
-  const outfile = join(root, 'node_modules', '.cache', 'btfhub', 'bench-night.mjs');
-  mkdirSync(dirname(outfile), { recursive: true });
-  await build({
-    stdin: {
-      contents: `export { startGitServer } from './__tests__/git/git-server.ts';
-        export { makeKernel, put, putRecord } from './__tests__/jobs/publish/kernels.ts';`,
-      resolveDir: root,
-    },
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-    // Some packages are CommonJS and call require.
-    banner: {
-      js: `import { createRequire as __createRequire } from 'node:module';
-        const require = __createRequire(import.meta.url);`,
-    },
-  });
-  return import(outfile);
-}
+const parts = () =>
+  importSources(
+    'bench-night',
+    `export { startGitServer } from './__tests__/git/git-server.ts';
+      export { makeKernel, put, putRecord } from './__tests__/jobs/publish/kernels.ts';`,
+  );
 
 const folderOf = (arch) => (arch === 'aarch64' ? 'arm64' : arch);
 
