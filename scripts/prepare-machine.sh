@@ -9,7 +9,7 @@ needs=(
   openssl:openssl xz:xz-utils zstd:zstd bzip2:bzip2 lz4:lz4 lzop:lzop cpio:cpio git:git curl:curl
   pahole:pahole bpftool:bpftool clang:clang llvm-objcopy:llvm objcopy:binutils
   dwz:dwz rpmbuild:rpm rpm2cpio:rpm2cpio rpmlint:rpmlint createrepo_c:createrepo-c gpg:gnupg tmux:tmux
-  cmake:cmake make:make gcc:gcc nginx:nginx-light zsh:zsh fish:fish
+  cmake:cmake make:make gcc:gcc nginx:nginx-light zsh:zsh fish:fish jq:jq groff:groff-base
 )
 missing=()
 for need in "${needs[@]}" "$@"; do

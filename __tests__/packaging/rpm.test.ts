@@ -12,7 +12,7 @@ const installed = join(folder, 'installed');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const out = (program: string, args: readonly string[], cwd = folder) =>
   execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-const has = (program: string) => spawnSync(program, ['--version']).status === 0;
+const _has = (program: string) => spawnSync(program, ['--version']).status === 0;
 const packages = { source: '', noarch: '' };
 
 beforeAll(() => {
@@ -80,10 +80,7 @@ test('its script names the interpreter by its path, as rpm wants it', () => {
   expect(text.split('\n')[0]).toBe('#!/usr/bin/node');
 });
 
-const lint = has('rpmlint') ? test : test.skip;
-if (!has('rpmlint')) process.stderr.write('skipping a test: there is no rpmlint\n');
-
-lint('rpmlint finds nothing in the spec and in both packages', () => {
+test('rpmlint finds nothing in the spec and in both packages', () => {
   const config = join(root, 'packaging', 'rpmlint.toml');
   const said = out('rpmlint', ['--config', config, spec, packages.source, packages.noarch]);
   expect(said).toContain('2 packages and 1 specfiles checked; 0 errors, 0 warnings');
