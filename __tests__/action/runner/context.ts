@@ -12,6 +12,8 @@ export interface Trigger {
   readonly secrets?: Readonly<Record<string, string>>;
   /** Counts the runs of the workflow; 1 where it is not given. */
   readonly number?: number;
+  /** Counts the attempts of the run; 1 where it is not given. */
+  readonly attempt?: number;
   /** Variables of the machine besides PATH and HOME. */
   readonly machine?: Readonly<Record<string, string>>;
 }
@@ -34,7 +36,7 @@ const REPOSITORY = 'openEuler/archive';
 export const SHA = '0123456789abcdef0123456789abcdef01234567';
 
 export function contextsOf({ trigger, inputs, secrets, granted }: Workflow): Table {
-  const { event, number = 1 } = trigger;
+  const { event, number = 1, attempt = 1 } = trigger;
   return {
     github: {
       event_name: event,
@@ -45,7 +47,7 @@ export function contextsOf({ trigger, inputs, secrets, granted }: Workflow): Tab
       ref: 'refs/heads/master',
       run_id: `${4710 + number}`,
       run_number: `${number}`,
-      run_attempt: '1',
+      run_attempt: `${attempt}`,
       server_url: 'https://github.com',
       api_url: 'https://api.github.com',
       workflow: 'nightly',
