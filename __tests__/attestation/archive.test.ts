@@ -70,6 +70,16 @@ test('publish refuses tarballs that the bundle says nothing about, and pushes no
   expect(git(archive, ['for-each-ref'])).toBe(before);
 });
 
+test('publish says which option names a bundle that is not there', async () => {
+  const args = { input, archive, noPullRequest: true as const, attestationBundle: '/nowhere' };
+  expect(await fixture.run(args)).toMatchObject({
+    status: 2,
+    document: {
+      error: { reason: 'usage', message: expect.stringContaining('--attestation-bundle') },
+    },
+  });
+});
+
 const attested = {
   repository,
   signer: `https://github.com/${repository}/.github/workflows/update-archive.yml@refs/heads/main`,

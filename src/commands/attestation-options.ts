@@ -13,7 +13,7 @@ export const attestationOptions = {
   ),
   attestationBundle: text(
     '<file>',
-    "Sigstore bundle with the attestation, as 'gh attestation download' writes it; by default the one that the archive keeps",
+    "Sigstore bundle with the attestation, as 'gh attestation download' writes it; by default the one that the archive keeps, but 'verify' reads no archive and needs the file",
   ),
   trustedRoot: text(
     '<file>',
@@ -52,11 +52,24 @@ export async function requiredAttestation({
 
 async function readText(option: string, path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
+  const bytes = await readNamed(option, path);
+  if (bytes.length <= MOST_BUNDLE_BYTES) return bytes.toString('utf8');
+  throw new Failure(
+    'usage',
+    `The file of ${option} is too large: ${bytes.length} bytes, at most ${MOST_BUNDLE_BYTES} are read.`,
+    'Check that the option names the right file.',
+  );
+}
+
+/** The bytes of the file that an option names. Throws `usage` where it cannot be read. */
+export async function readNamed(option: string, path: string): Promise<Buffer> {
   try {
-    const bytes = await readFile(path);
-    if (bytes.length <= MOST_BUNDLE_BYTES) return bytes.toString('utf8');
+    return await readFile(path);
   } catch (error) {
-    throw new Failure('usage', `The file of ${option} cannot be read: ${describe(error)}.`);
+    throw new Failure(
+      'usage',
+      `The file of ${option} cannot be read: ${describe(error)}.`,
+      'Check its path, and that this user may read it.',
+    );
   }
-  throw new Failure('usage', `The file of ${option} is too large to be one.`);
 }

@@ -15,6 +15,7 @@ import { addressText, asBranch, printable } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import { findHost } from '../report/host.ts';
 import { openProgress } from '../report/open.ts';
+import { readNamed } from './attestation-options.ts';
 import { choice, defineCommand, flag, list, number, text, type Values } from './command.ts';
 import { publishOutcome } from './publish-report.ts';
 
@@ -106,9 +107,13 @@ async function readBundles(
 ): Promise<readonly AttestationBundle[] | undefined> {
   if (files.length === 0) return undefined;
   const texts = files.map(async (file) => {
-    const bytes = await readFile(file);
+    const bytes = await readNamed('--attestation-bundle', file);
     if (bytes.length <= MOST_BUNDLE_BYTES) return parseBundles(bytes.toString('utf8'), file);
-    throw new Failure('bad-attestation', `${file} is too large to be a Sigstore bundle.`);
+    throw new Failure(
+      'bad-attestation',
+      `${file} is too large to be a Sigstore bundle.`,
+      'Give --attestation-bundle the file that the attest job of the workflow made.',
+    );
   });
   return (await Promise.all(texts)).flat();
 }
@@ -147,10 +152,9 @@ function toRequest(
   given: PublishOptions,
 ): Omit<PublishRequest, 'location' | 'credential' | 'forge' | 'attestations'> {
   // The branches of files without modules never get one with modules.
-  const isOrdinary = !given.modules;
-  const base = isOrdinary || given.base !== 'master' ? asBranch(given.base) : MODULES_BRANCH;
-  const branch =
-    isOrdinary || given.branch !== 'next' ? asBranch(given.branch) : MODULES_NEXT_BRANCH;
+  const { modules } = given;
+  const base = modules && given.base === 'master' ? MODULES_BRANCH : asBranch(given.base);
+  const branch = modules && given.branch === 'next' ? MODULES_NEXT_BRANCH : asBranch(given.branch);
   if (base === branch || branch === 'catalog' || base === 'catalog') {
     throw new Failure(
       'usage',
