@@ -76,7 +76,7 @@ export const install = defineCommand({
   },
 });
 
-/** The JSON document's word for the loader that finds the file by itself; it has been `nobody` for none since 0.1. */
+/** The loader that finds the file by itself. `nobody` means: no known loader finds the file by itself. */
 function audienceOf(loader: Loader | undefined): Loader | 'nobody' {
   return loader ?? 'nobody';
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import * as shape from '../archive/shapes.ts';
 import { bootPackage, debuginfoPackage, PLAN_SCHEMA } from '../jobs/plan/plan.ts';
-import { kernelName, Trouble } from './document.ts';
+import { Failed, kernelName, Trouble } from './document.ts';
 
 const counts = {
   published: shape.count,
@@ -101,13 +101,7 @@ export const SourcesDocument = v.strictObject({
           problems: v.array(v.strictObject({ where: v.string(), message: v.string() })),
         }),
       ),
-      failure: v.optional(
-        v.strictObject({
-          reason: shape.reason,
-          message: v.string(),
-          advice: v.optional(v.string()),
-        }),
-      ),
+      failure: v.optional(Failed),
     }),
   ),
 });

@@ -39,6 +39,7 @@ const installed = v.strictObject({
   form: v.picklist(['raw', 'elf']),
   sha256: shape.sha256,
   what: v.picklist(['installed', 'replaced', 'present']),
+  /** The loader that finds the file by itself; `nobody`: no known loader finds it by itself. */
   audience: v.picklist(['gala-gopher', 'libbpf', 'nobody']),
   ownBtf: v.boolean(),
   attested: v.optional(attested),
