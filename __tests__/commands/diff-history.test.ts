@@ -70,7 +70,7 @@ test.each([['site'], ['archive']])(
         '~ struct task',
         '    - volatile long int state; /* 0 8 */',
         '    + unsigned int __state; /* 0 4 */',
-        '    + /* XXX 4 bytes hole */',
+        '    + /* hole: 4 bytes */',
         '    - unsigned int idle:1; /* 20: 0 4 */',
         '    - unsigned int busy:2; /* 20: 1 4 */',
         '    - /* bit_padding: 29 bits */',

@@ -42,7 +42,7 @@ const END = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] as const;
 
 /** Remarks about the layout are compared by what they remark. */
 function keyOf({ depth, code, note }: DefinitionLine): string {
-  const text = code === '' ? note.replace(/\d+/g, '') : code;
+  const text = code === '' ? note.replace(/\d.*/, '') : code;
   return `${depth} ${text.replace(/\s+/g, ' ')}`;
 }
 

@@ -1,4 +1,5 @@
 import { withoutControls } from '../names.ts';
+import { counted } from '../report/units.ts';
 import {
   bitsOfMember,
   type CompositeLayout,
@@ -23,7 +24,7 @@ export interface DefinitionLine {
 }
 
 /**
- * A definition as C with the offset and size of every member behind it, as pahole prints them. Offsets count from
+ * A definition as C with the offset and size of every member behind it, in pahole's columns. Offsets count from
  * the beginning of the outermost struct, in bytes; those of a bit-field are `byte:bit`.
  */
 export function renderLines(definition: Definition): readonly DefinitionLine[] {
@@ -129,7 +130,8 @@ function renderComposite(
 
 function addHole(lines: DefinitionLine[], depth: number, bits: number): void {
   if (bits <= 0) return;
-  const note = bits % 8 === 0 ? `XXX ${bits / 8} bytes hole` : `XXX ${bits} bits hole`;
+  const size = bits % 8 === 0 ? counted(bits / 8, 'byte') : counted(bits, 'bit');
+  const note = `hole: ${size}`;
   lines.push({ depth, code: '', note, path: undefined });
 }
 
