@@ -3,7 +3,8 @@ import { packBody, unpackBody } from '../../src/explorer/body.ts';
 import { collectDefinitions } from '../../src/explorer/collect.ts';
 import { type Definition, parseDefinition } from '../../src/explorer/definition.ts';
 import { compareLines } from '../../src/explorer/difference.ts';
-import { renderText } from '../../src/explorer/render.ts';
+import { partsOf } from '../../src/explorer/parts.ts';
+import { renderLines, renderText } from '../../src/explorer/render.ts';
 import { assemble, type Row } from '../btf/assemble.ts';
 import { paholeBtf, temporaryFolder } from '../btf/made.ts';
 
@@ -69,6 +70,34 @@ test.each([['['], ['[4,["x"]]'], ['[4,["x","z",0]]'], ['{}'], ['[4,["x","[y]i4s:
     );
   },
 );
+
+test('a hole between members is a remark, in bytes where it is whole ones', () => {
+  const before = parseDefinition('struct', 's', '[8,["a","i1u:char",0],["b","i4s:int",32]]');
+  const after = parseDefinition('struct', 's', '[8,["a","i4s:int",0,5],["b","i4s:int",32]]');
+  expect(renderText(before)).toContain('\n\t/* hole: 3 bytes */\n');
+  expect(renderText(after)).toContain('\n\t/* hole: 27 bits */\n');
+  const changed = compareLines(before, after).filter(({ kind }) => kind === 'moved');
+  expect(changed).toMatchObject([
+    { before: { note: 'hole: 3 bytes' }, after: { note: 'hole: 27 bits' } },
+  ]);
+});
+
+test('the lines that name a part are those whose part has a history', () => {
+  const bodies = [
+    ['struct', '[8,["a",["","e",4,0,["A",0]],0],["",["","s",4,["b","i4s:int",0]],32]]'],
+    ['enum', '[4,0,["A",0],["B",1]]'],
+    ['typedef', '[["","e",4,0,["A",0]]]'],
+  ] as const;
+  for (const [kind, body] of bodies) {
+    const definition = parseDefinition(kind, 's', body);
+    const named = renderLines(definition).flatMap(({ path }) => path ?? []);
+    expect(named.toSorted()).toEqual(
+      partsOf(definition)
+        .map(({ path }) => path)
+        .toSorted(),
+    );
+  }
+});
 
 test('a member more marks that member, and those behind it as moved', () => {
   const before = parseDefinition('struct', 's', '[8,["a","i4s:int",0],["b","i4s:int",32]]');

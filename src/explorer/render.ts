@@ -41,7 +41,7 @@ export function renderLines(definition: Definition): readonly DefinitionLine[] {
       lines.push({ depth: 0, code: '};', note: '', path: undefined });
       break;
     case 'enum':
-      renderEnum(lines, `enum ${definition.name}`, definition, 0);
+      renderEnum(lines, `enum ${definition.name}`, definition, 0, ({ name }) => name);
       lines.push({ depth: 0, code: '};', note: '', path: undefined });
       break;
     case 'typedef':
@@ -186,7 +186,8 @@ function renderDeclaration(
       );
       break;
     case 'enum':
-      renderEnum(lines, `${before}${qualifiers}enum`, core, depth);
+      // These have no history: `partsOf` knows the enumerators of an enum with a name.
+      renderEnum(lines, `${before}${qualifiers}enum`, core, depth, () => undefined);
       break;
     default: {
       const first = baseText(base);
@@ -205,10 +206,12 @@ function renderEnum(
   head: string,
   { values }: EnumLayout,
   depth: number,
+  pathOf: (value: EnumLayout['values'][number]) => string | undefined,
 ): void {
   lines.push({ depth, code: `${head} {`, note: '', path: undefined });
-  for (const { name, value } of values) {
-    lines.push({ depth: depth + 1, code: `${name} = ${value},`, note: '', path: name });
+  for (const one of values) {
+    const code = `${one.name} = ${one.value},`;
+    lines.push({ depth: depth + 1, code, note: '', path: pathOf(one) });
   }
 }
 
