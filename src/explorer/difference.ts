@@ -17,22 +17,30 @@ export type LineDifference =
  * make all that follow differ.
  */
 export function compareLines(before: Definition, after: Definition): readonly LineDifference[] {
-  const [one, two] = [renderLines(before), renderLines(after)];
-  const keysOfOne = one.map(keyOf);
-  const keysOfTwo = two.map(keyOf);
+  return alignLines(renderLines(before), renderLines(after), keyOf).map((one) =>
+    one.kind === 'same' && one.before.note !== one.after.note ? { ...one, kind: 'moved' } : one,
+  );
+}
+
+/**
+ * Lines that are the same by their keys, and between them those that were removed and added.
+ * @param mostCells beyond so many cells of the table everything between the common ends counts as replaced
+ */
+export function alignLines(
+  before: readonly DefinitionLine[],
+  after: readonly DefinitionLine[],
+  keyOf: (line: DefinitionLine) => string,
+  mostCells = MOST_CELLS,
+): readonly LineDifference[] {
   const differences: LineDifference[] = [];
   let [at, other] = [0, 0];
-  for (const [first, second] of [...commonLines(keysOfOne, keysOfTwo), END]) {
-    for (; at < Math.min(first, one.length); at++) {
-      differences.push({ kind: 'removed', before: one[at] as DefinitionLine });
-    }
-    for (; other < Math.min(second, two.length); other++) {
-      differences.push({ kind: 'added', after: two[other] as DefinitionLine });
-    }
-    const [left, right] = [one[first], two[second]];
+  const common = commonLines(before.map(keyOf), after.map(keyOf), mostCells);
+  for (const [first, second] of [...common, END]) {
+    for (const line of before.slice(at, first)) differences.push({ kind: 'removed', before: line });
+    for (const line of after.slice(other, second)) differences.push({ kind: 'added', after: line });
+    const [left, right] = [before[first], after[second]];
     if (left === undefined || right === undefined) break;
-    const kind = left.note === right.note ? 'same' : 'moved';
-    differences.push({ kind, before: left, after: right });
+    differences.push({ kind: 'same', before: left, after: right });
     [at, other] = [first + 1, second + 1];
   }
   return differences;
@@ -46,13 +54,14 @@ function keyOf({ depth, code, note }: DefinitionLine): string {
   return `${depth} ${text.replace(/\s+/g, ' ')}`;
 }
 
-/** Beyond so many cells of the table everything between the common ends counts as replaced. */
+/** 100 MB. */
 const MOST_CELLS = 25_000_000;
 
 /** Pairs of indexes of a longest common subsequence, in ascending order. */
 function commonLines(
   one: readonly string[],
   two: readonly string[],
+  mostCells: number,
 ): readonly (readonly [number, number])[] {
   let start = 0;
   while (start < one.length && start < two.length && one[start] === two[start]) start++;
@@ -67,7 +76,7 @@ function commonLines(
   const pairs: (readonly [number, number])[] = [];
   for (let at = 0; at < start; at++) pairs.push([at, at]);
   const [rows, columns] = [one.length - start - tail, two.length - start - tail];
-  if (rows * columns <= MOST_CELLS) {
+  if (rows * columns <= mostCells) {
     const width = columns + 1;
     const lengths = new Uint32Array((rows + 1) * width);
     const lengthAt = (row: number, column: number) => lengths[row * width + column] ?? 0;

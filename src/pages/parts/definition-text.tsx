@@ -1,10 +1,13 @@
 import { useMemo } from 'preact/hooks';
 import type { Definition } from '../../explorer/definition.ts';
+import { alignLines } from '../../explorer/difference.ts';
 import { type DefinitionLine, renderLines } from '../../explorer/render.ts';
 import { linkTo, type Route } from '../route.ts';
-import { type Change, changesBetween } from './changes.ts';
 import { usePage } from './context.ts';
 import { Scrollable } from './pieces.tsx';
+
+/** 16 MB: the page waits while it compares. */
+const MOST_CELLS = 4_000_000;
 
 /** The C text of a definition with its offsets; against `base`, with what came and went. */
 export function DefinitionText(props: {
@@ -15,10 +18,13 @@ export function DefinitionText(props: {
 }) {
   const { route, texts } = usePage();
   const { definition, base, marked } = props;
-  const lines = useMemo((): readonly Change<DefinitionLine>[] => {
+  const lines = useMemo(() => {
     const own = renderLines(definition);
-    if (base === undefined) return own.map((value) => ({ kind: 'same', value }));
-    return changesBetween(renderLines(base), own, textOf);
+    const old = base === undefined ? own : renderLines(base);
+    return alignLines(old, own, textOf, MOST_CELLS).map((one) => ({
+      kind: one.kind,
+      value: one.kind === 'removed' ? one.before : one.after,
+    }));
   }, [definition, base]);
   const isSame = base !== undefined && lines.every(({ kind }) => kind === 'same');
   return (
