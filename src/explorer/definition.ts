@@ -105,7 +105,7 @@ export type TypeTree =
   /** A type of a kind that is newer than this program. */
   | { readonly kind: 'unknown'; readonly name: string };
 
-/**
+/*
  * The notation of a type. A type without parts is a string: operators, the outermost first, and then a base,
  * whose name goes on to the end. A type with parts is an array: operators, a letter, the parts.
  *
@@ -115,7 +115,6 @@ export type TypeTree =
  * With parts: `["*","f",returns,[name,type]...]`, `["","s",size,[name,type,bitOffset,bits]...]`, `"u"`,
  * `["","e",size,signed,[name,value]...]`, `["","t",name,type]`, `["","g",tag,isAttribute,type]`.
  */
-export type TypeNotation = string | readonly [string, string, ...unknown[]];
 
 /** Letters of the encodings of an INT. */
 export const ENCODING_LETTERS = {

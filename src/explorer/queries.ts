@@ -104,13 +104,6 @@ export function listKernels(rows: Rows): readonly ExplorerKernel[] {
   }));
 }
 
-/** What was said about the archive when the database was built: `archive`, `generatedAt`. */
-export function readMeta(rows: Rows): ReadonlyMap<string, string> {
-  return new Map(
-    rows('SELECT key, value FROM meta').map((row) => [string(row.key), string(row.value)]),
-  );
-}
-
 /** The names that begin with a text, in their order. */
 export function completeName(rows: Rows, prefix: string, limit: number): readonly NameEntry[] {
   const found = rows(
@@ -140,15 +133,6 @@ export function versionsOf(
         version(id, kindOf(entry.kind), name, body, runs.get(id) ?? []),
       );
     });
-}
-
-/** The same for many names, by name; a name that no kernel has is not in it. */
-export function versionsOfNames(
-  rows: Rows,
-  names: readonly string[],
-): ReadonlyMap<string, readonly DefinitionVersion[]> {
-  const found = [...new Set(names)].map((name) => [name, versionsOf(rows, name)] as const);
-  return new Map(found.filter(([, versions]) => versions.length > 0));
 }
 
 /** The definitions of these ids of one name and kind, as `diffKernels` gives them. */
@@ -250,26 +234,6 @@ function diffOfAll(rows: Rows, a: number, b: number): readonly NameChange[] {
     (one, two) => order(one.kind) - order(two.kind) || (one.name < two.name ? -1 : 1),
   );
 }
-
-/**
- * Kernels whose `uname -r`, release, VERSION_ID or architecture contains each of the words; the newest first.
- * All of them for an empty text.
- */
-export function findKernels(
-  kernels: readonly ExplorerKernel[],
-  text: string,
-): readonly ExplorerKernel[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return kernels
-    .filter(({ uname, arch, versionId, releases }) => {
-      const place = [uname, arch, versionId, ...releases].join(' ').toLowerCase();
-      return words.every((word) => place.includes(word));
-    })
-    .toSorted((one, two) => compareVersions(two.uname, one.uname));
-}
-
-/** Numbers in a version count as numbers: `-60.9` comes before `-60.10`. */
-export const { compare: compareVersions } = new Intl.Collator('en', { numeric: true });
 
 /** The kernels of some runs, in their order. */
 export function kernelsOfRuns(

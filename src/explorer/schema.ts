@@ -8,6 +8,7 @@ export const PAGE_SIZE = 4096;
  * The tables of an explorer's database. Kernels whose BTF is in it have a position: kernels of one distribution,
  * VERSION_ID, architecture and flavour are a series, whose positions follow each other in the order of versions.
  *
+ * - `meta`: the public addresses and the newest time, as site.json has them, for other programs.
  * - `kernel`: every kernel that the archive or its catalog has, its BTF in the database or not.
  * - `name`: the definitions of a name and kind are `count` rows of `definition` from `first` on.
  * - `definition`: one row for each different definition, in the order of names and kinds. `body` is the notation of

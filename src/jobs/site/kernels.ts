@@ -1,5 +1,6 @@
 import type { CatalogEntry } from '../../archive/catalog.ts';
 import type { KernelName } from '../../archive/layout.ts';
+import { flavourOf } from '../../explorer/flavour.ts';
 import type { SqlValue } from '../../explorer/port.ts';
 import type { Failure } from '../../failure.ts';
 import { rpmvercmp } from '../../sources/version.ts';
@@ -23,11 +24,6 @@ export function compareKernels(one: KernelName, two: KernelName): number {
 /** What kernels of one series have in common. */
 function seriesOf({ distribution, versionId, arch, uname }: KernelName): string {
   return [distribution, versionId, arch, flavourOf(uname)].join('/');
-}
-
-/** The letters of a kernel's name: `-cloud-amd64`, `.oe2203sp1` and `+rt` make series of their own. */
-function flavourOf(uname: string): string {
-  return (uname.match(/[A-Za-z_]+/g) ?? []).join('.');
 }
 
 function compareWords(one: string, two: string): number {

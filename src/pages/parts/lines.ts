@@ -1,4 +1,4 @@
-import { compareVersions } from '../../explorer/queries.ts';
+import { flavourOf } from '../../explorer/flavour.ts';
 import type { Kernel } from '../answers.ts';
 import type { KernelLine } from './strip.tsx';
 
@@ -22,7 +22,9 @@ export function linesOf(kernels: readonly Kernel[]): readonly KernelLine[] {
       arch,
       kernels: own.toSorted(
         (one, two) =>
-          (one.series ?? 0) - (two.series ?? 0) || compareVersions(two.uname, one.uname),
+          // Kernels without BTF have no series.
+          compareVersions(flavourOf(one.uname), flavourOf(two.uname)) ||
+          compareVersions(two.uname, one.uname),
       ),
     }))
     .sort(
@@ -30,6 +32,9 @@ export function linesOf(kernels: readonly Kernel[]): readonly KernelLine[] {
         compareVersions(two.release, one.release) || compareVersions(one.arch, two.arch),
     );
 }
+
+/** Numbers in a version count as numbers: `-60.9` comes before `-60.10`. */
+const { compare: compareVersions } = new Intl.Collator('en', { numeric: true });
 
 /** `22.03-LTS-SP1`; the VERSION_ID where no catalog names a release. */
 function releaseOf({ distribution, versionId, releases }: Kernel, isMixed: boolean): string {
@@ -48,7 +53,7 @@ export interface LineRanges {
   readonly ranges: readonly (readonly [oldest: Kernel, newest: Kernel])[];
 }
 
-/** In which kernels something holds. Kernels without BTF do not end a range. */
+/** In which kernels something holds. Another flavour ends a range; kernels without BTF do not. */
 export function rangesOf(
   lines: readonly KernelLine[],
   holds: (kernel: Kernel) => boolean,
@@ -60,7 +65,8 @@ export function rangesOf(
     for (const kernel of known) {
       const last = ranges.at(-1);
       const isIn = holds(kernel);
-      if (isIn && isOpen && last !== undefined) last[0] = kernel;
+      const isNext = isOpen && last !== undefined && last[0].series === kernel.series;
+      if (isIn && isNext) last[0] = kernel;
       else if (isIn) ranges.push([kernel, kernel]);
       isOpen = isIn;
     }
