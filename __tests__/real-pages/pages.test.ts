@@ -252,6 +252,16 @@ test.each([
   await page.locator('.strip').waitFor();
 });
 
+test('a page whose worker did not load says so, and tries again with another', async () => {
+  await page.route('**/worker.js', (route) => route.abort());
+  await page.goto(`${host.url}#/en/coverage`);
+  await page.getByRole('alert').waitFor();
+  expect(await text('[role=alert]')).toContain(TEXTS.en.errors.offline);
+  await page.unroute('**/worker.js');
+  await page.getByRole('button', { name: TEXTS.en.retry }).click();
+  await page.locator('.strip').waitFor();
+});
+
 test('a page whose host is gone says so', async () => {
   await open('#/zh/type');
   await page.context().setOffline(true);
