@@ -105,6 +105,31 @@ test('a program gets the verdicts that check gives on the BTF itself', async () 
   expect(missing).toBeGreaterThan(50);
 });
 
+const TWO_FUNCTIONS = `
+  #include <linux/bpf.h>
+  #include <bpf/bpf_helpers.h>
+  #include <bpf/bpf_core_read.h>
+  struct absent { int field; } __attribute__((preserve_access_index));
+  SEC("kprobe/one") int one(void *ctx) { return BPF_CORE_READ((struct absent *)ctx, field); }
+  SEC("kprobe/two") int two(void *ctx) { return BPF_CORE_READ((struct absent *)ctx, field); }
+  char LICENSE[] SEC("license") = "GPL";`;
+
+test('a finding has the source lines of every function, and progress counts from 0 at once', async () => {
+  const made = makeKernels();
+  const object = readFileSync(compileBpf(folder, TWO_FUNCTIONS, 'bpf'));
+  const kernels = made.map(({ kernel }) => kernel);
+  const reports: [number, number][] = [];
+  const { findings } = await checkObject(await rowsOf(made), kernels, 'two.o', object, (...one) =>
+    reports.push(one),
+  );
+  expect(findings.map(({ functions }) => functions)).toEqual([['one', 'two']]);
+  expect(findings[0]?.missing.sources.map(({ text }) => /int (\w+)\(/.exec(text)?.[1])).toEqual([
+    'one',
+    'two',
+  ]);
+  expect(reports[0]).toEqual([0, kernels.length]);
+});
+
 test('a file that is no eBPF object is refused with the reason', async () => {
   const rows = await rowsOf([]);
   const bytes = new TextEncoder().encode('no object');

@@ -53,9 +53,10 @@ export async function checkObject(
   bytes: Uint8Array,
   report: (done: number, total: number) => void,
 ): Promise<CheckedObject> {
+  const withBtf = kernels.filter(({ position }) => position !== undefined);
+  report(0, withBtf.length);
   const object = await read(name, bytes);
   const versions = collect(rows, wantedNames(object));
-  const withBtf = kernels.filter(({ position }) => position !== undefined);
   const findings = new Map<string, MutableFinding>();
   const cache: VerdictCache = new Map();
   for (const [index, kernel] of withBtf.entries()) {
@@ -70,8 +71,8 @@ export async function checkObject(
     relocations: object.relocations.length,
     programs: programsOf(object).map(({ name: own, section }) => ({ name: own, section })),
     kernels: withBtf.map(({ id }) => id),
-    findings: [...findings.values()].map(({ missing, functions, kernels: without }) => ({
-      missing,
+    findings: [...findings.values()].map(({ missing, functions, sources, kernels: without }) => ({
+      missing: { ...missing, sources: [...sources.values()] },
       functions: [...functions],
       hint: hintFor(missing),
       kernels: [...without],
@@ -125,6 +126,8 @@ function definitionsOf(
 interface MutableFinding {
   readonly missing: Omit<MissingDependency, 'function'>;
   readonly functions: Set<string>;
+  /** Of all functions, by file and line. */
+  readonly sources: Map<string, MissingDependency['sources'][number]>;
   readonly kernels: Set<number>;
 }
 
@@ -140,8 +143,14 @@ function add(
   const missing = { ...dependency, detail };
   const { what, why, when, wanted, found } = missing;
   const key = JSON.stringify([what, why, when, detail, wanted, found]);
-  const finding = findings.get(key) ?? { missing, functions: new Set(), kernels: new Set() };
+  const finding = findings.get(key) ?? {
+    missing,
+    functions: new Set(),
+    sources: new Map(),
+    kernels: new Set(),
+  };
   if (name !== '') finding.functions.add(name);
+  for (const one of missing.sources) finding.sources.set(`${one.file}:${one.line}`, one);
   finding.kernels.add(kernel);
   findings.set(key, finding);
 }
