@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Kernel } from '../answers.ts';
 import type { SiteError } from '../database/site-error.ts';
+import { linkTo } from '../route.ts';
 import type { Texts } from '../texts.ts';
 import type { Asked } from './context.ts';
 import { usePage } from './context.ts';
@@ -40,6 +41,43 @@ export function Await<Answer>(props: {
     return <Problem error={asked.error} texts={texts} retry={asked.retry} />;
   }
   return <>{props.children(asked.answer)}</>;
+}
+
+/** The page of a view that was asked for nothing yet: what to search for, and examples. */
+export function Lead(props: {
+  readonly view: 'type' | 'field';
+  readonly examples: readonly string[];
+}) {
+  const { route, texts } = usePage();
+  const { view, examples } = props;
+  const { language } = route;
+  return (
+    <>
+      <h1>{texts[view].heading}</h1>
+      <p class="lead">{texts[view].lead}</p>
+      <p>
+        {texts.type.examples}:{' '}
+        {examples.map((subject) => (
+          <a key={subject} class="example" href={linkTo({ language, view, subject, choices: {} })}>
+            {subject}
+          </a>
+        ))}
+      </p>
+    </>
+  );
+}
+
+/** The names of a table's columns. */
+export function Columns({ names }: { readonly names: readonly string[] }) {
+  return (
+    <tr>
+      {names.map((name) => (
+        <th scope="col" key={name}>
+          {name}
+        </th>
+      ))}
+    </tr>
+  );
 }
 
 /** A command or URL, and a button that copies it. */

@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Kernel } from '../answers.ts';
 import { usePage } from './context.ts';
 import { moveFocus } from './move-focus.ts';
+import { Columns } from './pieces.tsx';
 
 /** How a kernel is drawn. `none` is a kernel without an answer, because it has no BTF. */
 export type Tone =
@@ -58,14 +59,7 @@ export function Strip(props: {
     <table class="strip" onKeyDown={moveFocus}>
       <caption class="hidden">{props.label}</caption>
       <thead>
-        <tr>
-          <th scope="col">{texts.release}</th>
-          {archs.map((arch) => (
-            <th scope="col" key={arch}>
-              {arch}
-            </th>
-          ))}
-        </tr>
+        <Columns names={[texts.release, ...archs]} />
       </thead>
       <tbody>
         {releases.map((release) => (

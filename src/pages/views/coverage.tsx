@@ -2,7 +2,7 @@ import { tarballPath } from '../../archive/layout.ts';
 import type { Kernel } from '../answers.ts';
 import { linkWith, replaceLink, usePage } from '../parts/context.ts';
 import { linesOf } from '../parts/lines.ts';
-import { Copyable, Scrollable } from '../parts/pieces.tsx';
+import { Columns, Copyable, Scrollable } from '../parts/pieces.tsx';
 import { type Cell, Strip, type Tone } from '../parts/strip.tsx';
 import { linkTo } from '../route.ts';
 
@@ -93,16 +93,12 @@ const MOST_LISTED = 40;
 
 function KernelList({ kernels }: { readonly kernels: readonly Kernel[] }) {
   const { route, texts } = usePage();
+  const { coverage } = texts;
   return (
     <Scrollable kind="scroll" label={texts.kernels}>
       <table class="list">
         <thead>
-          <tr>
-            <th scope="col">{texts.kernel}</th>
-            <th scope="col">{texts.release}</th>
-            <th scope="col">{texts.coverage.state}</th>
-            <th scope="col">{texts.coverage.built}</th>
-          </tr>
+          <Columns names={[texts.kernel, texts.release, coverage.state, coverage.built]} />
         </thead>
         <tbody>
           {linesOf(kernels).flatMap((line) =>
@@ -114,7 +110,7 @@ function KernelList({ kernels }: { readonly kernels: readonly Kernel[] }) {
                 <td>{line.release}</td>
                 <td>
                   <span class={`swatch ${TONES[standingOf(one)]}`} aria-hidden="true" />{' '}
-                  {texts.coverage.states[standingOf(one)]}
+                  {coverage.states[standingOf(one)]}
                   {one.reason && <span class="reason"> {one.reason}</span>}
                 </td>
                 <td>{one.builtAt?.slice(0, 10) ?? ''}</td>
@@ -144,11 +140,10 @@ function KernelCard({ kernel }: { readonly kernel: Kernel }) {
   const words = texts.coverage;
   const { uname, method, size, builtAt, reason, message } = kernel;
   const { archive, raw } = site.file;
-  const hasBtf = kernel.state === 'archived' || kernel.state === 'pending';
   const path = tarballPath(kernel, uname);
   const line = linesOf(site.kernels).find(({ kernels }) => kernels.includes(kernel));
-  const known = line?.kernels.filter(({ position }) => position !== undefined) ?? [];
-  const before = known[known.indexOf(kernel) + 1];
+  const series = line?.kernels.filter((one) => one.series === kernel.series) ?? [];
+  const before = series[series.indexOf(kernel) + 1];
   const facts = [
     [words.state, words.states[standingOf(kernel)]],
     [texts.release, `${kernel.releases.join(', ') || line?.release}, ${kernel.arch}`],
@@ -177,7 +172,7 @@ function KernelCard({ kernel }: { readonly kernel: Kernel }) {
             ),
         )}
       </dl>
-      {hasBtf && kernel.state === 'archived' && (
+      {kernel.state === 'archived' && (
         <dl class="commands">
           <dt>{words.fetch}</dt>
           <dd>

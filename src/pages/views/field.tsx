@@ -4,7 +4,7 @@ import type { Kernel } from '../answers.ts';
 import { linkWith, useAnswer, usePage } from '../parts/context.ts';
 import { DefinitionText } from '../parts/definition-text.tsx';
 import { linesOf } from '../parts/lines.ts';
-import { Await, Ranges, Scrollable } from '../parts/pieces.tsx';
+import { Await, Columns, Lead, Ranges, Scrollable } from '../parts/pieces.tsx';
 import { type Cell, Strip } from '../parts/strip.tsx';
 import { toneOf, versionsIn } from '../parts/variants.ts';
 import { linkTo } from '../route.ts';
@@ -27,34 +27,11 @@ export function FieldView() {
   const asked = useAnswer(route.subject, async () =>
     path === '' ? [] : answers.field(name, path),
   );
-  if (path === '') return <Lead />;
+  if (path === '') return <Lead view="field" examples={EXAMPLES} />;
   return (
     <Await asked={asked}>
       {(versions) => <History name={name} path={path} versions={versions} />}
     </Await>
-  );
-}
-
-function Lead() {
-  const { route, texts } = usePage();
-  const { language } = route;
-  return (
-    <>
-      <h1>{texts.field.heading}</h1>
-      <p class="lead">{texts.field.lead}</p>
-      <p>
-        {texts.type.examples}:{' '}
-        {EXAMPLES.map((one) => (
-          <a
-            key={one}
-            class="example"
-            href={linkTo({ language, view: 'field', subject: one, choices: {} })}
-          >
-            {one}
-          </a>
-        ))}
-      </p>
-    </>
   );
 }
 
@@ -107,7 +84,7 @@ function History(props: {
       kernel.position === undefined
         ? texts.type.noBtf
         : answer === undefined
-          ? words.noType2
+          ? words.typeAbsent
           : (place ?? absentText(answer, texts));
     return {
       tone:
@@ -116,7 +93,7 @@ function History(props: {
           : answer?.part === undefined
             ? 'absent'
             : toneOf(index),
-      group: kernel.position === undefined ? 'none' : (answer?.key ?? 'no type'),
+      group: kernel.position === undefined ? 'none' : (answer?.key ?? 'without type'),
       mark: answer?.part === undefined ? '' : markOf(answer.part),
       label: `${kernel.uname}: ${text}`,
       href: linkWith(route, { answer: answer?.key ?? '' }),
@@ -133,11 +110,7 @@ function History(props: {
       <Scrollable kind="scroll" label={words.table}>
         <table class="list answers">
           <thead>
-            <tr>
-              <th scope="col">{words.answer}</th>
-              <th scope="col">{words.cType}</th>
-              <th scope="col">{texts.kernels}</th>
-            </tr>
+            <Columns names={[words.answer, words.cType, texts.kernels]} />
           </thead>
           <tbody>
             {answers.map((one, index) => (
@@ -267,6 +240,5 @@ function summaryOf(
   const words = texts.field;
   if (having === 0) return words.noField(path);
   const count = having === all ? words.everywhere(all) : words.some(having, all);
-  const separator = words.samePlace.endsWith('。') ? '，' : ', ';
-  return `${count}${separator}${present.length === 1 ? words.samePlace : words.places(present.length)}`;
+  return `${count}${words.comma}${present.length === 1 ? words.samePlace : words.places(present.length)}`;
 }

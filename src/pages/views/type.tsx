@@ -4,7 +4,7 @@ import type { Kernel } from '../answers.ts';
 import { linkWith, replaceLink, useAnswer, usePage } from '../parts/context.ts';
 import { DefinitionText } from '../parts/definition-text.tsx';
 import { linesOf } from '../parts/lines.ts';
-import { Await, Ranges } from '../parts/pieces.tsx';
+import { Await, Lead, Ranges } from '../parts/pieces.tsx';
 import { type Cell, Strip } from '../parts/strip.tsx';
 import { toneOf, versionsIn } from '../parts/variants.ts';
 import { linkTo } from '../route.ts';
@@ -16,34 +16,11 @@ export function TypeView() {
   const { route, answers } = usePage();
   const name = route.subject;
   const asked = useAnswer(name, async () => (name === '' ? [] : answers.versions(name)));
-  if (name === '') return <Lead />;
+  if (name === '') return <Lead view="type" examples={EXAMPLES} />;
   return (
     <Await asked={asked}>
       {(versions) => (versions.length === 0 ? <Unknown /> : <Versions all={versions} />)}
     </Await>
-  );
-}
-
-function Lead() {
-  const { route, texts } = usePage();
-  const { language } = route;
-  return (
-    <>
-      <h1>{texts.type.heading}</h1>
-      <p class="lead">{texts.type.lead}</p>
-      <p>
-        {texts.type.examples}:{' '}
-        {EXAMPLES.map((one) => (
-          <a
-            key={one}
-            class="example"
-            href={linkTo({ language, view: 'type', subject: one, choices: {} })}
-          >
-            {one}
-          </a>
-        ))}
-      </p>
-    </>
   );
 }
 
