@@ -12,6 +12,7 @@ import { run } from './hosts.ts';
 const folder = temporaryFolder();
 const platform = fastPlatform();
 const FIRST = '5.10.0-60.1.0.30.oe2203.x86_64';
+const SECOND = '5.10.0-60.9.0.31.oe2203.x86_64';
 const THIRD = '5.10.0-60.10.0.32.oe2203.x86_64';
 const LAST = '6.6.0-28.0.0.34.oe2403.x86_64';
 const archive = join(folder, 'archive');
@@ -88,10 +89,19 @@ test.each([['site'], ['archive']])(
   },
 );
 
-test('diff exits with 0 where nothing differs', async () => {
-  const { status, text } = await compared({ site: built, kind: 'typedef' }, THIRD, LAST);
+test('diff exits with 0 where nothing of what was asked for differs', async () => {
+  const names = { site: built, name: ['task', 'color'] };
+  const { status, text } = await compared({ ...names, kind: 'enum' }, FIRST, SECOND);
   expect(status).toBe(0);
   expect(text).toContain('No definition differs.\n');
+});
+
+test.each([
+  ['of one kind', { kind: 'struct' }, ['~ struct task']],
+  ['whose names match', { name: 'col*' }, ['~ enum color']],
+])('diff shows the definitions %s', async (_, wanted, expected) => {
+  const { text } = await compared({ site: built, ...wanted }, FIRST, THIRD);
+  expect(text.split('\n').filter((line) => line.startsWith('~ '))).toEqual(expected);
 });
 
 test('diff takes two kernels, each by a name that one kernel has', async () => {
