@@ -32,17 +32,20 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
 
 /**
  * A Sigstore instance of a test's own: a certificate authority, a log of certificates and a transparency log, with keys
- * that nothing else trusts. What it makes, real verification accepts with its trusted root and no other.
+ * that nothing else trusts. What it makes, real verification accepts with its trusted root and no other. `private`: as
+ * GitHub's instance for private repositories, which has no logs: an authority states the time.
  */
-export async function openSigstore() {
+export async function openSigstore(kind: 'public' | 'private' = 'public') {
   const keys = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const [caKeys, ctKeys, logKeys] = [
-    generateKeyPairSync('ec', { namedCurve: 'P-384' }),
-    keys(),
-    keys(),
-  ];
-  const ctLog = await mock.initializeCTLog(ctKeys);
-  const authority = await mock.initializeCA(caKeys, ctLog);
+  const authorityKeys = () => generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const [ctKeys, logKeys] = [keys(), keys()];
+  const hasLogs = kind === 'public';
+  const ctLog = hasLogs ? await mock.initializeCTLog(ctKeys) : undefined;
+  // A whole second, because the mock writes milliseconds that the verifier cannot always read; after the certificates
+  // of the authority that states it.
+  const time = new Date(Math.floor(Date.now() / 1000 + 60) * 1000);
+  const authority = await mock.initializeCA(authorityKeys(), ctLog, hasLogs ? undefined : time);
+  const clock = await mock.initializeTSA(authorityKeys(), time);
   const log = await mock.initializeTLog('https://rekor.example', logKeys);
 
   /** A bundle that attests files with these sums, as `actions/attest` makes it: one line of JSON. */
@@ -80,11 +83,24 @@ export async function openSigstore() {
       mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
       verificationMaterial: {
         certificate: { rawBytes: certificate.toString('base64') },
-        tlogEntries: [await logEntry(payload, signature, certificate)],
+        ...(hasLogs
+          ? { tlogEntries: [await logEntry(payload, signature, certificate)] }
+          : { timestampVerificationData: { rfc3161Timestamps: [await timestamp(signature)] } }),
       },
       dsseEnvelope: envelope,
     };
     return JSON.stringify(bundle);
+  }
+
+  /** A time by RFC 3161, in the words of a bundle. */
+  async function timestamp(signature: Buffer) {
+    const signed = await clock.timestamp({
+      artifactHash: createHash('sha256').update(signature).digest(),
+      hashAlgorithmOID: '2.16.840.1.101.3.4.2.1',
+      policyOID: '1.3.6.1.4.1.57264.2',
+      nonce: 1,
+    });
+    return { signedTimestamp: bytesOf(signed).toString('base64') };
   }
 
   /** An entry of Rekor's kind `dsse` 0.0.1, in the words of a bundle. */
@@ -144,8 +160,8 @@ export async function openSigstore() {
   const trustedRoot = TrustedRoot.toJSON(
     TrustedRoot.fromJSON({
       mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
-      tlogs: [logOf(logKeys, 'https://rekor.example')],
-      ctlogs: [logOf(ctKeys, 'https://ctfe.example')],
+      tlogs: hasLogs ? [logOf(logKeys, 'https://rekor.example')] : [],
+      ctlogs: hasLogs ? [logOf(ctKeys, 'https://ctfe.example')] : [],
       certificateAuthorities: [
         {
           subject: { organization: 'sigstore.mock', commonName: 'sigstore' },
@@ -156,7 +172,20 @@ export async function openSigstore() {
           validFor: since,
         },
       ],
-      timestampAuthorities: [],
+      timestampAuthorities: hasLogs
+        ? []
+        : [
+            {
+              subject: { organization: 'sigstore.mock', commonName: 'tsa' },
+              uri: 'https://tsa.example',
+              certChain: {
+                certificates: [clock.intCertificate, clock.rootCertificate].map((certificate) => ({
+                  rawBytes: bytesOf(certificate).toString('base64'),
+                })),
+              },
+              validFor: since,
+            },
+          ],
     }),
   );
   return { attest, trustedRoot: JSON.stringify(trustedRoot) };

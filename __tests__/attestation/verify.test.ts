@@ -43,6 +43,25 @@ test('of several bundles, a good one is enough', async () => {
   expect(await verify(`${foreign}\n${good}\n`)).toMatchObject({ repository });
 });
 
+test("a bundle of GitHub's instance for private repositories needs no log, but the time of its authority", async () => {
+  const own = await openSigstore('private');
+  const text = await own.attest([SUM], { repository });
+  expect(await verify(text, { repository, trustedRoot: own.trustedRoot })).toMatchObject({
+    repository,
+  });
+  const { verificationMaterial, ...rest } = JSON.parse(text);
+  const { timestampVerificationData: _, ...material } = verificationMaterial;
+  const timeless = JSON.stringify({ ...rest, verificationMaterial: material });
+  for (const [bundle, root] of [
+    [timeless, own.trustedRoot],
+    [text, trustedRoot],
+  ] as const) {
+    await expect(verify(bundle, { repository, trustedRoot: root })).rejects.toMatchObject({
+      reason: 'bad-attestation',
+    });
+  }
+});
+
 test('no bundle is the reason no-attestation', async () => {
   await expect(verify(undefined)).rejects.toMatchObject({ reason: 'no-attestation' });
 });
