@@ -1,4 +1,5 @@
 import type { Definition, DefinitionKind } from '../explorer/definition.ts';
+import type { SiteManifest } from '../explorer/manifest.ts';
 import type {
   DefinitionVersion,
   ExplorerKernel,
@@ -11,16 +12,9 @@ import type { SiteErrorKind } from './database/site-error.ts';
 
 export type Kernel = ExplorerKernel;
 
-/** `site.json`, which `btfhub site` writes. */
-export interface SiteFile {
-  readonly schema: 1;
-  readonly database: { readonly file: string; readonly bytes: number };
-  /** The archive as `btfhub` names it; empty where it is not public. */
-  readonly archive: string;
-  /** What the path of a tarball is appended to; empty where the archive has no such URL. */
-  readonly raw: string;
-  /** ISO 8601, UTC: the newest time in the catalog. */
-  readonly generatedAt: string | null;
+/** What the pages need of `site.json`. */
+export interface SiteFile extends Pick<SiteManifest, 'archive' | 'raw' | 'generatedAt'> {
+  readonly database: Pick<SiteManifest['database'], 'file' | 'bytes'>;
 }
 
 export interface Site {

@@ -1,8 +1,6 @@
+import { MANIFEST_SCHEMA } from '../explorer/manifest.ts';
 import type { SiteFile } from './answers.ts';
 import { SiteError } from './database/site-error.ts';
-
-/** The schema of the site's data that these pages read. */
-const SCHEMA = 1;
 
 /** Reads `site.json`. Throws SiteError `damaged`, or `newer`. */
 export function readSiteFile(bytes: Uint8Array): SiteFile {
@@ -13,19 +11,18 @@ export function readSiteFile(bytes: Uint8Array): SiteFile {
     throw new SiteError('damaged', `site.json: ${String(thrown)}`);
   }
   const { schema, database, archive, raw, generatedAt }: Record<string, unknown> = Object(content);
-  if (typeof schema === 'number' && schema > SCHEMA) {
+  if (typeof schema === 'number' && schema > MANIFEST_SCHEMA) {
     throw new SiteError('newer', `site.json: schema ${schema}`);
   }
   const { file, bytes: size }: Record<string, unknown> = Object(database);
   // A plain name: whatever stands in the file, the pages ask only their own folder.
   const isSound =
-    schema === SCHEMA &&
+    schema === MANIFEST_SCHEMA &&
     typeof file === 'string' &&
     /^[\w-]+(\.[\w-]+)*$/.test(file) &&
     Number.isSafeInteger(size);
   if (!isSound) throw new SiteError('damaged', 'site.json: it does not name the database');
   return {
-    schema: SCHEMA,
     database: { file, bytes: size as number },
     archive: typeof archive === 'string' ? archive : '',
     raw: typeof raw === 'string' && /^https?:\/\//.test(raw) ? raw : '',

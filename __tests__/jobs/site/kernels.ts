@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packBtf } from '../../../src/btf/tarball.ts';
+import type { SiteManifest } from '../../../src/explorer/manifest.ts';
 import type { ExplorerKernel } from '../../../src/explorer/queries.ts';
 import { listKernels } from '../../../src/explorer/queries.ts';
-import type { SiteManifest } from '../../../src/jobs/site/previous.ts';
 import { type OpenDatabase, openDatabase } from '../../../src/jobs/site/sqlite.ts';
 import { asUname } from '../../../src/names.ts';
 import { archiveFiles, writeFiles } from '../../archive/archive-files.ts';

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { entryPath } from '../../archive/catalog.ts';
+import { MANIFEST_SCHEMA } from '../../explorer/manifest.ts';
 import { listKernels } from '../../explorer/queries.ts';
 import { describe, Failure, isSystemError } from '../../failure.ts';
 import { sha256 } from '../../sha256.ts';
@@ -9,27 +10,7 @@ import { openDatabase } from './sqlite.ts';
 import { DefinitionStore } from './store.ts';
 
 export const MANIFEST_FILE = 'site.json';
-export const MANIFEST_SCHEMA = 1;
 export const DATABASE_FILE = /^explorer-[0-9a-f]{12}\.sqlite$/;
-
-/** What the pages read first. Its database's name changes with its bytes, so no cache mixes two of them. */
-export interface SiteManifest {
-  readonly schema: typeof MANIFEST_SCHEMA;
-  readonly database: {
-    readonly file: string;
-    readonly bytes: number;
-    readonly sha256: string;
-    readonly pageSize: number;
-  };
-  /** The public URL of the archive, and of the folder in which the paths of its tarballs begin; or empty. */
-  readonly archive: string;
-  readonly raw: string;
-  /** The newest time in the archive's catalog, ISO 8601, UTC; null without a catalog. */
-  readonly generatedAt: string | null;
-  /** Kernels whose definitions are in the database. */
-  readonly kernels: number;
-  readonly definitions: number;
-}
 
 const manifest = v.object({
   schema: v.literal(MANIFEST_SCHEMA),

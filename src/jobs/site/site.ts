@@ -5,6 +5,7 @@ import type { ArchiveReader } from '../../archive/reader.ts';
 import { checkBtf } from '../../btf/check.ts';
 import { Btf } from '../../btf/reader.ts';
 import { collectDefinitions } from '../../explorer/collect.ts';
+import { MANIFEST_SCHEMA, type SiteManifest } from '../../explorer/manifest.ts';
 import { PAGE_SIZE } from '../../explorer/schema.ts';
 import { asFailure, Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -16,13 +17,7 @@ import { unpackOf } from '../fetch/fetch.ts';
 import { type ListedKernel, listKernels } from '../fetch/list.ts';
 import type { Selection } from '../fetch/select.ts';
 import { compareKernels, kernelRows, numberSeries, type SiteKernel } from './kernels.ts';
-import {
-  DATABASE_FILE,
-  MANIFEST_FILE,
-  MANIFEST_SCHEMA,
-  type PreviousSite,
-  type SiteManifest,
-} from './previous.ts';
+import { DATABASE_FILE, MANIFEST_FILE, type PreviousSite } from './previous.ts';
 import { writeDatabase } from './sqlite.ts';
 import { DefinitionStore } from './store.ts';
 
