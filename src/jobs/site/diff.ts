@@ -1,4 +1,8 @@
-import { DEFINITION_KINDS, type DefinitionKind } from '../../explorer/definition.ts';
+import {
+  DEFINITION_KINDS,
+  type Definition,
+  type DefinitionKind,
+} from '../../explorer/definition.ts';
 import { compareLines, type LineDifference } from '../../explorer/difference.ts';
 import {
   definitionsById,
@@ -103,10 +107,8 @@ function textsOf(rows: Explorer['rows'], change: NameChange): ChangedTexts {
   return { before: before.map(renderText), after: after.map(renderText), lines };
 }
 
-type Compared = Parameters<typeof compareLines>;
-
 /** The lines that differ between two definitions, each with its sign in front. */
-export function changedLines(before: Compared[0], after: Compared[1]): readonly string[] {
+export function changedLines(before: Definition, after: Definition): readonly string[] {
   return compareLines(before, after).flatMap(markedLine);
 }
 

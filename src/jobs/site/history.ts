@@ -1,6 +1,5 @@
 import type { DefinitionKind } from '../../explorer/definition.ts';
-import type { Part } from '../../explorer/parts.ts';
-import { partsOf } from '../../explorer/parts.ts';
+import { type Part, partsOf } from '../../explorer/parts.ts';
 import {
   completeName,
   type DefinitionVersion,

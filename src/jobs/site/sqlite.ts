@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { Database, Sqlite3Static } from '@sqlite.org/sqlite-wasm';
+import type { Sqlite3Static } from '@sqlite.org/sqlite-wasm';
 import { gunzipSync } from 'fflate';
 import type { Rows, SqlValue } from '../../explorer/port.ts';
+import { rowsOf } from '../../explorer/rows.ts';
 import { PAGE_SIZE, SITE_SCHEMA, TABLES } from '../../explorer/schema.ts';
 import { describe, Failure } from '../../failure.ts';
 
@@ -46,15 +47,6 @@ function otherSchema(from: string, schema: number): Failure {
     `The database ${from} has the schema ${schema}, and this btfhub knows ${SITE_SCHEMA}.`,
     schema > SITE_SCHEMA ? 'Use a newer btfhub.' : 'Build the site again, without --previous.',
   );
-}
-
-function rowsOf(database: Database): Rows {
-  return (sql, parameters = []) => {
-    const resultRows: Record<string, SqlValue>[] = [];
-    const bind = [...parameters];
-    database.exec({ sql, rowMode: 'object', resultRows, ...(bind.length > 0 ? { bind } : {}) });
-    return resultRows;
-  };
 }
 
 /** One table's rows, in the order of its key. */

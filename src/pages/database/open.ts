@@ -1,5 +1,6 @@
 import type { Sqlite3Static } from '@sqlite.org/sqlite-wasm';
-import type { Rows, SqlValue } from '../../explorer/port.ts';
+import type { Rows } from '../../explorer/port.ts';
+import { rowsOf } from '../../explorer/rows.ts';
 import type { RandomAccess } from './ranged-file.ts';
 import { SiteError } from './site-error.ts';
 import { FILE_NAME, installFileSystem } from './vfs.ts';
@@ -17,18 +18,8 @@ export function openDatabase(sqlite3: Sqlite3Static, file: RandomAccess): Rows {
     }
   };
   const database = attempt(() => new sqlite3.oo1.DB(`file:${FILE_NAME}`, 'r', system.name));
-  return (sql, parameters = []) =>
-    attempt(() => {
-      const rows: Record<string, SqlValue>[] = [];
-      const bind = [...parameters];
-      database.exec({
-        sql,
-        rowMode: 'object',
-        resultRows: rows,
-        ...(bind.length > 0 ? { bind } : {}),
-      });
-      return rows;
-    });
+  const rows = rowsOf(database);
+  return (sql, parameters) => attempt(() => rows(sql, parameters));
 }
 
 /** Primary result codes (sqlite.org/rescode.html) of a file that is no database, or a broken one. */
