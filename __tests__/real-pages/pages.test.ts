@@ -131,7 +131,7 @@ test('two kernels are compared by name and kind', async () => {
   await page.locator('select').nth(0).selectOption(SECOND);
   await page.locator('select').nth(1).selectOption(THIRD);
   await page.locator('.changes').first().waitFor();
-  expect(await text('.answer')).toBe('1 came, 1 went, 1 changed.');
+  expect(await text('.answer')).toBe('1 added, 1 removed, 1 changed.');
   await page.locator('select').nth(2).selectOption('function');
   expect(await page.locator('.changes button').allInnerTexts()).toEqual(['function udp_connect']);
   await page.locator('.changes button').click();

@@ -32,7 +32,7 @@ const ENGLISH = {
     missing: 'The host does not have this file. The site was probably rebuilt: reload the page.',
     refused: 'The host refuses to answer. Try again later.',
     damaged:
-      'The data of this site is damaged. Reload the page; if it stays so, tell the owner of the site.',
+      'The data of this site is damaged. Reload the page. If that does not help, tell the owner of the site.',
     newer: 'The data of this site is newer than this page. Reload the page.',
     'not-an-object': 'This file cannot be checked.',
     bug: 'This page has a bug.',
@@ -58,7 +58,7 @@ const ENGLISH = {
     filter: 'Filter by uname -r, release or architecture',
     none: 'No kernel matches.',
     notKnown: (uname: string) =>
-      `${uname} is not in the archive. The command lists what comes near:`,
+      `${uname} is not in the archive. This command lists similar kernels:`,
     state: 'State',
     method: 'Made',
     methods: { dwarf: 'from DWARF, by pahole', embedded: 'taken out of the boot image' },
@@ -77,7 +77,7 @@ const ENGLISH = {
     lead: 'Search for a struct, union, enum, typedef, function or variable. Every version of it is shown with its offsets and the kernels that have it.',
     examples: 'Examples',
     unknown: (name: string) => `No kernel has a definition of '${name}'.`,
-    similar: 'Names that begin so:',
+    similar: 'Names that begin like this:',
     summary: (versions: number, having: number, all: number) =>
       `${plural(versions, 'version')}, in ${having} of ${plural(all, 'kernel')}.`,
     absent: 'absent',
@@ -122,16 +122,16 @@ const ENGLISH = {
     kind: 'Kind',
     every: 'all kinds',
     name: 'Name contains',
-    added: 'Came',
-    removed: 'Went',
+    added: 'Added',
+    removed: 'Removed',
     changed: 'Changed',
     nothing: 'Nothing differs.',
-    nothingMatches: 'Nothing of it matches.',
+    nothingMatches: 'No change matches.',
     more: (count: number) => `Show ${count} more`,
     both: 'Choose two kernels.',
     noBtf: 'This kernel has no BTF in the archive.',
     summary: (added: number, removed: number, changed: number) =>
-      `${added} came, ${removed} went, ${changed} changed.`,
+      `${added} added, ${removed} removed, ${changed} changed.`,
   },
   program: {
     heading: 'Where will this program load',

@@ -24,7 +24,7 @@ export async function openHttpFile(
     if (Number(total) === expected && isDatabase(start)) {
       return new RangedFile(expected, rangeGetter(url), start);
     }
-    // A host that compresses ranges of the compressed file: the whole file is sound.
+    // Some hosts compress, and take ranges of the compressed bytes. From those the whole file is right.
     const whole = await bodyOf(await ask(url, {}), url, progress);
     return new WholeFile(sound(whole, expected, url));
   }
@@ -78,7 +78,7 @@ async function bodyOf(
   return bytes;
 }
 
-/** With what every SQLite database begins (Database File Format, 1.3). */
+/** Every SQLite database begins with it (Database File Format, 1.3). */
 const MAGIC = 'SQLite format 3\0';
 
 function isDatabase(bytes: Uint8Array): boolean {
@@ -93,7 +93,7 @@ function sound(bytes: Uint8Array, expected: number, url: string): Uint8Array {
   );
 }
 
-/** Workers may wait for a request; SQLite asks for bytes so that it cannot do otherwise. */
+/** SQLite needs the bytes before its call returns, so the request is synchronous, which workers may do. */
 function rangeGetter(url: string): GetRange {
   return (first, last) => {
     const request = new XMLHttpRequest();

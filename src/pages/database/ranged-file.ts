@@ -9,15 +9,15 @@ export interface RandomAccess {
 /** Gets the bytes `first` to `last`, both included, and waits for them. Throws SiteError. */
 export type GetRange = (first: number, last: number) => Uint8Array;
 
-/** Bytes of one block: a page of the database, for the way to a row is one page here and one there. */
+/** Bytes of one block: a page of the database. The pages that lead to a row seldom lie side by side. */
 export const BLOCK = 4096;
 
 /** The longest read-ahead, in blocks. */
 const MAX_AHEAD = 64;
 
 /**
- * A file on a web server, read by ranges. What was read is kept. From the second read on that
- * goes on where the last request ended, each asks for twice as much as that did, so that a scan needs few requests.
+ * A file on a web server, read by ranges. What was read is kept. Reads that follow each other in the file ask for
+ * twice as much each time, so that a scan needs few requests.
  */
 export class RangedFile implements RandomAccess {
   readonly size: number;

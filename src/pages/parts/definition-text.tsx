@@ -9,7 +9,7 @@ import { Scrollable } from './pieces.tsx';
 /** 16 MB: the page waits while it compares. */
 const MOST_CELLS = 4_000_000;
 
-/** The C text of a definition with its offsets; against `base`, with what came and went. */
+/** The C text of a definition with its offsets; against `base`, with what was added and removed. */
 export function DefinitionText(props: {
   readonly definition: Definition;
   readonly base: Definition | undefined;

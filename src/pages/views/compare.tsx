@@ -8,7 +8,7 @@ import { linesOf } from '../parts/lines.ts';
 import { Await } from '../parts/pieces.tsx';
 import { linkTo } from '../route.ts';
 
-/** What came, went and changed from one kernel to another. */
+/** What was added, removed and changed from one kernel to another. */
 export function CompareView() {
   const { route, texts, site, answers } = usePage();
   const words = texts.compare;
