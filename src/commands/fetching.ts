@@ -51,7 +51,7 @@ export const fetchingOptions = {
   ),
   signature: choice(
     SIGNATURE_POLICIES,
-    'for --from-kernel-package: whether the package must be signed: always, if its repository publishes a key, or never',
+    'for --from-kernel-package: whether the package must be signed: always, if the keys of its distribution or repository are known, or never',
     { default: 'prefer' },
   ),
   trustKey: list(
