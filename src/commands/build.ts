@@ -24,7 +24,7 @@ export const buildOptions = {
   }),
   signature: choice(
     SIGNATURE_POLICIES,
-    'whether packages must be signed: all, those of repositories that publish a key, or none',
+    'whether packages must be signed: all, those whose distribution or repository has known keys, or none',
     { default: 'prefer' },
   ),
   trustKey: list('<fingerprint|file>', "key to trust in addition to the distribution's keys", {
