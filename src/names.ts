@@ -77,3 +77,6 @@ export function addressText(address: string): string {
   url.hash = '';
   return url.href;
 }
+
+/** Orders names with their numbers as numbers: `-60.9` comes before `-60.10`. */
+export const { compare: compareNames } = new Intl.Collator('en', { numeric: true });

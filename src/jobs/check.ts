@@ -5,6 +5,7 @@ import { withFile } from '../btf/file.ts';
 import { attachTargetOf } from '../btf/lookup/program-section.ts';
 import { Btf } from '../btf/reader.ts';
 import { asFailure, type Failure } from '../failure.ts';
+import { compareNames } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { counted } from '../report/units.ts';
@@ -226,7 +227,7 @@ class LineTally {
   }
 
   result(): ObjectOnLine {
-    const all = this.#kernels.toSorted(compareVersions);
+    const all = this.#kernels.toSorted(compareNames);
     const missing = [...this.#missing.values()].map(({ one, functions, sources, kernels }) => {
       const { function: _, ...dependency } = one;
       return {
@@ -247,9 +248,6 @@ class LineTally {
     };
   }
 }
-
-/** Numbers in a version count as numbers: `-60.9` comes before `-60.10`. */
-const { compare: compareVersions } = new Intl.Collator('en', { numeric: true });
 
 function rangesOf(all: readonly string[], chosen: ReadonlySet<string>): readonly KernelRange[] {
   const ranges: { first: string; last: string; count: number }[] = [];

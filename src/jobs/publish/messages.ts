@@ -2,7 +2,7 @@ import type { BuiltEntry, Catalog } from '../../archive/catalog.ts';
 import { aliasPath, TARBALL_SUFFIX } from '../../archive/layout.ts';
 import type { PullRequestText } from '../../forge/forge.ts';
 import type { TreeListing } from '../../git/repository.ts';
-import { printable } from '../../names.ts';
+import { compareNames, printable } from '../../names.ts';
 import { escapeMarkdown, markdownTable } from '../../report/table.ts';
 import { bytes } from '../../report/units.ts';
 import type { Additions } from './additions.ts';
@@ -138,9 +138,8 @@ function shorten(text: string, longest: number): string {
 /** By releases and architecture, sorted; 5.10.0-9 stands before 5.10.0-10. */
 function groups(entries: readonly BuiltEntry[]): Map<string, BuiltEntry[]> {
   const key = ({ releases, arch }: BuiltEntry) => `${releases.join(', ')}|${arch}`;
-  const order = new Intl.Collator('en', { numeric: true });
   const sorted = [...entries].sort(
-    (a, b) => order.compare(key(a), key(b)) || order.compare(a.uname, b.uname),
+    (a, b) => compareNames(key(a), key(b)) || compareNames(a.uname, b.uname),
   );
   const found = new Map<string, BuiltEntry[]>();
   for (const entry of sorted) found.set(key(entry), [...(found.get(key(entry)) ?? []), entry]);

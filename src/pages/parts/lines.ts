@@ -1,4 +1,5 @@
 import { flavourOf } from '../../explorer/flavour.ts';
+import { compareNames } from '../../names.ts';
 import type { Kernel } from '../answers.ts';
 import type { KernelLine } from './strip.tsx';
 
@@ -23,18 +24,12 @@ export function linesOf(kernels: readonly Kernel[]): readonly KernelLine[] {
       kernels: own.toSorted(
         (one, two) =>
           // Kernels without BTF have no series.
-          compareVersions(flavourOf(one.uname), flavourOf(two.uname)) ||
-          compareVersions(two.uname, one.uname),
+          compareNames(flavourOf(one.uname), flavourOf(two.uname)) ||
+          compareNames(two.uname, one.uname),
       ),
     }))
-    .sort(
-      (one, two) =>
-        compareVersions(two.release, one.release) || compareVersions(one.arch, two.arch),
-    );
+    .sort((one, two) => compareNames(two.release, one.release) || compareNames(one.arch, two.arch));
 }
-
-/** Numbers in a version count as numbers: `-60.9` comes before `-60.10`. */
-const { compare: compareVersions } = new Intl.Collator('en', { numeric: true });
 
 /** `22.03-LTS-SP1`; the VERSION_ID where no catalog names a release. */
 function releaseOf({ distribution, versionId, releases }: Kernel, isMixed: boolean): string {
