@@ -246,6 +246,15 @@ describe('--btf', () => {
     expect(said).toMatch(/^warning: Nothing tells which kernel .*kernel\.btf belongs to/);
   });
 
+  test.each([
+    { attestation: 'openeuler/btfhub-action' },
+    { attestationBundle: '/nowhere/bundle.jsonl' },
+    { trustedRoot: '/nowhere/root.json' },
+  ])('is refused with %j: only what the archive has is attested', async (given) => {
+    const refused = put(file(`named/${X86}.btf`, btf), given);
+    await expect(refused).rejects.toMatchObject({ reason: 'usage' });
+  });
+
   test('takes a tarball of the archive', async () => {
     const tarball = await packBtf(programs, asUname(X86), btf);
     const { document, said } = await put(file('download.btf.tar.xz', tarball));

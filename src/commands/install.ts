@@ -18,6 +18,7 @@ import type { Platform } from '../platform/platform.ts';
 import { openProgress } from '../report/open.ts';
 import type { Progress } from '../report/progress.ts';
 import { expectationOf } from './archive-options.ts';
+import { requiredAttestation } from './attestation-options.ts';
 import { defineCommand, flag, type Outcome, text, type Values } from './command.ts';
 import {
   attestedBy,
@@ -61,7 +62,9 @@ export const install = defineCommand({
     const machine = await toMachine(platform, given);
     const progress = openProgress(platform);
     noteOwnBtf(progress, machine);
-    if (given.btf !== undefined && given.attestation !== undefined) throw notAttested('--btf');
+    if (given.btf !== undefined && (await requiredAttestation(given)) !== undefined) {
+      throw notAttested('--btf');
+    }
     const { btf, attested } =
       given.btf === undefined
         ? await fetchFor(platform, progress, given, machine)
