@@ -127,7 +127,7 @@ const text =
   `${history.repositories} repositories with ${history.packages} packages, ${bytes(history.unpacked)} of metadata ` +
   `unpacked; an archive of ${ARCHIVED} kernels, ${bytes(archive.size)}. Publish checks each tarball and its BTF again, ` +
   `which the clone does not; it takes ${ratio(wall('publish') / wall('clone'))} its time on loopback.\n\n${table}\n\n` +
-  `Medians of ${rounds} interleaved rounds; moved is what servers sent and received. On ${machine()}.`;
+  `${rounds === 1 ? 'One round' : `Medians of ${rounds} interleaved rounds`}; moved is what servers sent and received. On ${machine()}.`;
 if (!options['no-page']) {
   writeBetween(fileURLToPath(new URL('../docs/throughput.md', import.meta.url)), 'night', text);
 }
