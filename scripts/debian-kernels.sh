@@ -62,7 +62,8 @@ Dir::State::Lists "$apt/lists"; Dir::Cache "$apt/cache"; Dir::State::status "/de
 APT::Sandbox::User "root"; Acquire::Languages "none"; Acquire::Check-Valid-Until "false"; Acquire::Retries "3";
 END
     say "looking for the newest kernel of $suite, $arch"
-    APT_CONFIG=$apt/conf timeout "$LONGEST_FETCH" apt-get update -qq >&2
+    # Where the caller looks at the status, `set -e` does not end a function.
+    APT_CONFIG=$apt/conf timeout "$LONGEST_FETCH" apt-get update -qq >&2 || fail "cannot read the packages of $suite"
   fi
   APT_CONFIG=$apt/conf
 }
@@ -81,7 +82,8 @@ fetch_newest() { # meta-package folder
   say "downloading $package"
   rm -rf "$download"
   mkdir "$download"
-  (cd "$download" && timeout "$LONGEST_FETCH" apt-get download -qq "$package" "${others[@]}" >&2)
+  (cd "$download" && timeout "$LONGEST_FETCH" apt-get download -qq "$package" "${others[@]}" >&2) ||
+    fail "cannot download $package"
   unset APT_CONFIG
   mv "$download" "$2"
 }

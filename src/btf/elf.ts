@@ -190,6 +190,12 @@ export async function zstdSectionsOf(source: ByteSource<Uint8Array>): Promise<Zs
     }
     const header = fieldsOf(await source.read(offset, COMPRESSION_HEADER_SIZE), elf.byteOrder);
     if (header.u32(0) !== COMPRESSED_BY_ZSTD) continue;
+    if (size === COMPRESSION_HEADER_SIZE) {
+      throw new Failure(
+        'bad-elf',
+        `${source.name} has a compressed section without content: ${printable(name)}.`,
+      );
+    }
     found.push({
       index,
       name,

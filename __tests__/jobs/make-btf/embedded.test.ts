@@ -27,6 +27,7 @@ import {
   listening,
   makeMirror,
   makeSetting,
+  onSmallDisk,
   realPlatform,
   unameOf,
 } from './setting.ts';
@@ -335,6 +336,23 @@ test('--cross-check puts the comparison with the boot image into the record', as
     },
     { record: { method: 'dwarf', crossCheck: { state: 'failed', reason: 'no-btf' } } },
   ]);
+});
+
+test('--cross-check with modules ends also where there is space for one of both at a time', async () => {
+  const [kernel] = only(UNAMES.both);
+  await onSmallDisk(
+    setting,
+    async (temp) => {
+      const output = setting.fresh('output');
+      const modules = { names: ['xfs'], output: setting.fresh('with-modules') };
+      const request = { output, temp, mirrors: [server.url] };
+      const options = { signature: 'off', crossCheck: true, modules } as const;
+      expect(await build(platform, [kernel as KernelPackage], request, options)).toMatchObject([
+        { state: 'built', record: { crossCheck: { state: 'compared' } } },
+      ]);
+    },
+    '128k',
+  );
 });
 
 test('fetch and install take the BTF of a kernel straight out of its package, without an archive', async () => {

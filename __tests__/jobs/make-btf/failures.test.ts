@@ -14,6 +14,7 @@ import {
   realPlatform,
   rpmOf,
   unameOf,
+  withSupplement,
 } from './setting.ts';
 
 /** One repository in which every package but one is wrong in a way of its own. */
@@ -42,15 +43,6 @@ function zstdCompressed(says?: bigint): Buffer {
   const magic = bytes.indexOf(Buffer.from('28b52ffd', 'hex'));
   if (says !== undefined) bytes.writeBigUInt64LE(says, magic - 16);
   return bytes;
-}
-
-/** What dwz would leave of it: a part of the DWARF in another file. */
-function dwzCompressed(): Buffer {
-  const [file, link] = [join(scratch, 'dwz'), join(scratch, 'link')];
-  writeFileSync(file, vmlinux);
-  writeFileSync(link, Buffer.concat([Buffer.from('/usr/lib/debug/.dwz/k\0'), Buffer.alloc(20, 7)]));
-  execFileSync('objcopy', ['--add-section', `.gnu_debugaltlink=${link}`, file]);
-  return readFileSync(file);
 }
 
 function tinyKernel(): Buffer {
@@ -82,7 +74,7 @@ const root = makeMirror(
     { uname: unameOf(GONE), vmlinux },
     { uname: unameOf(TOO_SMALL), vmlinux: tinyKernel() },
     { uname: unameOf(ZSTD), vmlinux: zstdCompressed() },
-    { uname: unameOf(DWZ), vmlinux: dwzCompressed() },
+    { uname: unameOf(DWZ), vmlinux: withSupplement(scratch, vmlinux) },
     { uname: unameOf(ZSTD_BOMB), vmlinux: zstdCompressed(4_000_000_000n) },
   ],
   // Before the repository is described: what the metadata promises is this very damage.

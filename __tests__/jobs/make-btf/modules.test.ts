@@ -21,6 +21,7 @@ import {
   realPlatform,
   rpmOf,
   unameOf,
+  withSupplement,
 } from './setting.ts';
 
 const setting = makeSetting();
@@ -35,6 +36,7 @@ const mirror = makeMirror(setting.fresh('mirror'), [
     modules: {
       'fs/xfs/xfs.ko.debug': XFS,
       'net/netfilter/nf-conntrack.ko.debug': moduleOf('struct nf_conn { int status; } conn;'),
+      'fs/dwz.ko.debug': withSupplement(compiled, moduleOf('struct dwz { int a; } dwz;')),
       'net/other/other.ko.debug': moduleOf('struct other { int a; } other;'),
       'net/clash.ko.debug': moduleOf('struct task_struct { int a; long pid; } clash;'),
     },
@@ -96,14 +98,15 @@ test('two runs give the same bytes, and the second of one output builds nothing'
   expect(await one.go()).toMatchObject([{ state: 'skipped' }]);
 });
 
-test('a module that is broken, or that would make a field ambiguous, is left out and named', async () => {
-  const { modules, go } = run(['a', 'clash', 'xfs']);
+test('a module that is broken, or not readable, or would make a field ambiguous, is left out and named', async () => {
+  const { modules, go } = run(['a', 'clash', 'dwz', 'xfs']);
   await go();
   expect(recordOf(modules.output)).toMatchObject({
     modules: {
       included: ['xfs'],
       excluded: [
         { name: 'a', why: expect.stringContaining('bad-elf') },
+        { name: 'dwz', why: expect.stringContaining('unreadable-dwarf') },
         { name: 'clash', why: expect.stringContaining('task_struct') },
       ],
     },

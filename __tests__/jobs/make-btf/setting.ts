@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { undiciHttp } from '../../../src/download/http.ts';
@@ -41,14 +49,15 @@ export function makeSetting() {
   };
 }
 
-/** Runs a body with a disk of 64 KiB, and expects it to leave nothing there; says so where none can be mounted. */
+/** Runs a body with a small disk, and expects it to leave nothing there; says so where none can be mounted. */
 export async function onSmallDisk(
   setting: { readonly fresh: (name: string) => string },
   body: (disk: string) => Promise<void>,
+  size = '64k',
 ): Promise<void> {
   const disk = setting.fresh('disk');
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk], { stdio: 'pipe' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk], { stdio: 'pipe' });
   } catch {
     process.stderr.write('skipping: this machine does not let us mount a small disk\n');
     return;
@@ -197,4 +206,13 @@ export function vmlinuxOf(rpm: string): Buffer {
     input: cpio,
     maxBuffer: 1 << 28,
   });
+}
+
+/** As dwz leaves an ELF file: a part of its debug information is in another file, which the section names. */
+export function withSupplement(folder: string, elf: Uint8Array): Buffer {
+  const [file, link] = [join(folder, 'dwz'), join(folder, 'link')];
+  writeFileSync(file, elf);
+  writeFileSync(link, Buffer.concat([Buffer.from('/usr/lib/debug/.dwz/k\0'), Buffer.alloc(20, 7)]));
+  execFileSync('objcopy', ['--add-section', `.gnu_debugaltlink=${link}`, file]);
+  return readFileSync(file);
 }

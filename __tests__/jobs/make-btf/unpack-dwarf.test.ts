@@ -57,6 +57,20 @@ test('the file grows by no more than what is reckoned before', async () => {
   expect(statSync(path).size - before).toBeLessThanOrEqual(unpackedSize(sections));
 });
 
+test('a compressed section that is a header alone is bad-elf', async () => {
+  const path = zstdObject();
+  const [first] = await withFile(path, zstdSectionsOf);
+  const bytes = readFileSync(path);
+  const table = Number(bytes.readBigUInt64LE(40));
+  // Elf64_Shdr.sh_size
+  bytes.writeBigUInt64LE(24n, table + (first?.index ?? 0) * 64 + 32);
+  writeFileSync(path, bytes);
+  await expect(withFile(path, zstdSectionsOf)).rejects.toMatchObject({
+    reason: 'bad-elf',
+    message: expect.stringContaining(first?.name ?? ''),
+  });
+});
+
 test.each([
   ['damaged bytes', (bytes: Buffer, at: number) => bytes.fill(0xff, at + 8, at + 40)],
   ['a size that is too small', (bytes: Buffer, at: number) => bytes.writeBigUInt64LE(5n, at - 16)],

@@ -119,7 +119,9 @@ async function buildFromVmlinux(
     const btf = makePlain(await readFile(file));
     stopwatch.end('pahole', btf.length);
     await rm(path);
-    if (context.modules === undefined) release();
+    const merged = context.modules && (await encodeModules(context, file, modules));
+    // Before the other method asks for space of its own: a kernel that holds some would wait for itself.
+    release();
 
     const made = await checkAndPack(context, kernel, btf, stopwatch);
     const crossCheck = await crossCheckOf(context, kernel, btf, task);
@@ -140,11 +142,8 @@ async function buildFromVmlinux(
       stages: stopwatch.stages,
       finishedAt: platform.clock.date().toISOString(),
     };
-    if (context.modules === undefined)
-      return { record, tarball: made.bytes, withModules: undefined };
-
-    const merged = await encodeModules(context, file, modules);
-    const withModules = await packWithModules(context, record, context.modules.names, merged);
+    const names = context.modules?.names;
+    const withModules = names && merged && (await packWithModules(context, record, names, merged));
     return { record, tarball: made.bytes, withModules };
   } finally {
     await directory.remove();

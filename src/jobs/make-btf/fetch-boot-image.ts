@@ -31,9 +31,9 @@ const UNPACKED_RATIO = 12;
 
 /**
  * Fetches a kernel package up to the end of its boot image, into `target`, or of the last module that is wanted, into
- * the same folder. They are proven by the header's digests of them, the header by a signature; without a good signature, or a digest that proves
- * anything, the whole package is read and must have the checksum of the repository's metadata. When
- * what came is wrong, it is fetched again as `fetchVmlinux` does.
+ * the same folder. They are proven by the header's digests of them, the header by a signature. Without a good
+ * signature, or a digest that proves anything, the whole package is read and must have the checksum of the
+ * repository's metadata. When what came is wrong, it is fetched again as `fetchVmlinux` does.
  */
 export async function fetchBootImage(
   context: FetchContext,

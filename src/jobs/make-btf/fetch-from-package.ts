@@ -122,7 +122,7 @@ async function findBootPackage(
   if (one !== undefined) return one;
   throw new Failure(
     'not-found',
-    `No release of ${source.id} has the package of the kernel ${kernel.uname}.`,
-    'Is it a kernel of this distribution? Old packages may have been removed from the mirrors.',
+    `No release of ${source.id} has a package of the kernel ${kernel.uname} whose boot image may carry BTF.`,
+    'Is it a kernel of this distribution, and new enough for BTF? Old packages may have been removed from the mirrors.',
   );
 }

@@ -149,5 +149,5 @@ async function mergeEach(
 
 /** Failures that the next module need not share. */
 function isAboutModule({ reason }: Failure): boolean {
-  return ['no-dwarf', 'bad-elf', 'bad-btf', 'pahole-failed'].includes(reason);
+  return ['no-dwarf', 'unreadable-dwarf', 'bad-elf', 'bad-btf', 'pahole-failed'].includes(reason);
 }
