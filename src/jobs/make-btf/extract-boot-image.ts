@@ -4,9 +4,9 @@ import { type Decoders, decompress } from '../../platform/decompress.ts';
 import { CpioParser, type Member, type MemberSink } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
+import { expectDigest, isStrong, MemberFile } from './member-file.ts';
 import { ModuleWriters } from './module-files.ts';
 import { findModules, type ModuleFile, type ModulesPlace, type WantedModules } from './modules.ts';
-import { VmlinuxWriter } from './vmlinux-file.ts';
 
 /** The package and the boot image in it that are wanted. */
 export interface WantedBootImage {
@@ -75,7 +75,7 @@ export async function extractBootImage(
     missing -= 1;
     if (missing === 0 && mayStop) throw new Complete();
   };
-  const file = new VmlinuxWriter(target, entry.digest?.algorithm ?? 'sha256');
+  const file = new MemberFile(target, entry);
   const moduleWriters = new ModuleWriters(modules, ended);
   const sink: MemberSink = {
     data: (chunk) => file.data(chunk),
@@ -101,12 +101,7 @@ export async function extractBootImage(
   }
   moduleWriters.finish();
   const { sha256, stated } = file.digests();
-  if (entry.digest && entry.digest.hex !== stated) {
-    throw new Failure(
-      'corrupt-package',
-      `The boot image has the ${entry.digest.algorithm} ${stated}, but the header promises ${entry.digest.hex}.`,
-    );
-  }
+  expectDigest('The boot image', entry, stated);
   return { head, size: file.size, sha256, proven, stoppedEarly: mayStop, modules };
 }
 
@@ -116,11 +111,6 @@ function modulesOf(uname: string): ModulesPlace {
     folders: ['/lib', '/usr/lib'].map((lib) => `${lib}/modules/${uname}/kernel/`),
     suffixes: ['.ko', '.ko.xz', '.ko.zst', '.ko.gz'],
   };
-}
-
-/** MD5 and SHA-1 prove nothing any more. */
-function isStrong({ digest }: PackageFile): boolean {
-  return digest !== undefined && !['md5', 'sha1'].includes(digest.algorithm);
 }
 
 function noImage({ nvra, imagePath }: WantedBootImage): Failure {

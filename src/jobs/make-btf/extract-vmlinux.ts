@@ -12,10 +12,16 @@ import {
 import { beginningOf, CpioParser, type Member } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
-import { type Digest, TAG } from '../../rpm/tags.ts';
+import { TAG } from '../../rpm/tags.ts';
+import {
+  digestFile,
+  expectDigest,
+  isStrong,
+  type MemberDigests,
+  MemberFile,
+} from './member-file.ts';
 import { ModuleWriters } from './module-files.ts';
 import { findModules, type ModuleFile, type ModulesPlace, type WantedModules } from './modules.ts';
-import { digestVmlinux, type VmlinuxDigests, VmlinuxWriter } from './vmlinux-file.ts';
 
 /** The package and the file in it that are wanted. */
 export interface WantedPackage {
@@ -95,7 +101,7 @@ export async function extractVmlinux(
     onDisk.reduce((sum, { size }) => sum + size, 0),
   );
 
-  const strong = isStrong(entry.digest);
+  const strong = isStrong(entry);
   // A range that is cut out passes the modules over.
   const programs =
     strong && modules.length === 0 ? rangePrograms(head, entry, decoders) : undefined;
@@ -105,8 +111,7 @@ export async function extractVmlinux(
   const body = head.body(strong ? 'not-needed' : 'checked');
   const payload: PayloadOfPackage = { head, entry, modules, body, target, decoders, damaged };
   const file = programs ? await readRange(payload, programs) : await readArchive(payload);
-  const { digest } = entry;
-  if (digest && digest.hex !== file.stated) throw wrongDigest(digest, file.stated);
+  expectDigest('vmlinux', entry, file.stated);
   return { head, size: file.size, sha256: file.sha256, proven: strong, modules };
 }
 
@@ -121,7 +126,7 @@ interface PayloadOfPackage {
   readonly damaged: (why: string) => Failure;
 }
 
-type Extracted = VmlinuxDigests & { readonly size: number };
+type Extracted = MemberDigests & { readonly size: number };
 
 async function readRange(
   payload: PayloadOfPackage,
@@ -134,7 +139,7 @@ async function readRange(
   } finally {
     closeSync(file);
   }
-  const extracted = await digestVmlinux(target, algorithmOf(entry));
+  const extracted = await digestFile(target, entry);
   if (extracted.size === entry.size) return extracted;
   throw damaged(`it ends after ${extracted.size} of the ${entry.size} bytes of vmlinux`);
 }
@@ -142,7 +147,7 @@ async function readRange(
 async function readArchive(payload: PayloadOfPackage): Promise<Extracted> {
   const { head, entry, modules, body, target, decoders, damaged } = payload;
   const moduleWriters = new ModuleWriters(modules);
-  const file = new VmlinuxWriter(target, algorithmOf(entry));
+  const file = new MemberFile(target, entry);
   try {
     const choose = (member: Member) => (member.holds(entry.path) ? file : moduleWriters.of(member));
     const cpio = new CpioParser(head.files, choose);
@@ -156,10 +161,6 @@ async function readArchive(payload: PayloadOfPackage): Promise<Extracted> {
     file.close();
     moduleWriters.close();
   }
-}
-
-function algorithmOf({ digest }: PackageFile): string {
-  return digest?.algorithm ?? 'sha256';
 }
 
 /** In kernel-debuginfo they are in the folder `kernel` beside vmlinux. */
@@ -190,18 +191,6 @@ function rangePrograms(
   if (payload.compressor !== 'xz' && payload.compressor !== 'lzma') return undefined;
   const offset = beginningOf(files, index, header.has(TAG.longFileSizes));
   return offset === undefined ? undefined : xzRange({ offset, size });
-}
-
-/** MD5, as rpm had it before 4.14, and SHA-1 prove nothing any more. */
-function isStrong(digest: Digest | undefined): boolean {
-  return digest !== undefined && !['md5', 'sha1'].includes(digest.algorithm);
-}
-
-function wrongDigest({ algorithm, hex }: Digest, actual: string): Failure {
-  return new Failure(
-    'corrupt-package',
-    `vmlinux has the ${algorithm} ${actual}, but the header promises ${hex}.`,
-  );
 }
 
 /** As many links may lead to a file as Linux follows (`path_resolution(7)`). */

@@ -1,10 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { Failure } from '../../failure.ts';
 import type { MemberSink } from '../../rpm/cpio.ts';
+import type { PackageFile } from '../../rpm/files.ts';
 
 /** Lower-case hex. */
-export interface VmlinuxDigests {
+export interface MemberDigests {
   readonly sha256: string;
   /** By the algorithm of the header's digest. */
   readonly stated: string;
@@ -16,7 +18,8 @@ class Digester {
   readonly #stated: Hash | undefined;
   size = 0;
 
-  constructor(algorithm: string) {
+  constructor({ digest }: PackageFile) {
+    const algorithm = digest?.algorithm ?? 'sha256';
     this.#stated = algorithm === 'sha256' ? undefined : createHash(algorithm);
   }
 
@@ -26,25 +29,25 @@ class Digester {
     this.size += bytes.length;
   }
 
-  digests(): VmlinuxDigests {
+  digests(): MemberDigests {
     const sha256 = this.#sha256.digest('hex');
     return { sha256, stated: this.#stated?.digest('hex') ?? sha256 };
   }
 }
 
 /**
- * Writes vmlinux into a new file as it comes out of the archive, and hashes it. Writing is synchronous: to memory or
+ * Writes a member of the archive into a new file as it comes, and hashes it. Writing is synchronous: to memory or
  * the page cache it costs less than waiting for it.
  */
-export class VmlinuxWriter implements MemberSink {
+export class MemberFile implements MemberSink {
   readonly #file: number;
   readonly #digester: Digester;
   #open = true;
 
-  /** @param algorithm of the header's digest of the file */
-  constructor(path: string, algorithm: string) {
+  /** @param entry what the header says of it */
+  constructor(path: string, entry: PackageFile) {
     this.#file = openSync(path, 'wx', 0o600);
-    this.#digester = new Digester(algorithm);
+    this.#digester = new Digester(entry);
   }
 
   get size(): number {
@@ -67,19 +70,19 @@ export class VmlinuxWriter implements MemberSink {
   }
 
   /** Once, after the end. */
-  digests(): VmlinuxDigests {
+  digests(): MemberDigests {
     return this.#digester.digests();
   }
 }
 
 const PIECE = 1024 * 1024;
 
-/** Size and digests of a vmlinux that another program wrote. The next piece is read while one is hashed. */
-export async function digestVmlinux(
+/** Size and digests of a member that another program wrote. The next piece is read while one is hashed. */
+export async function digestFile(
   path: string,
-  algorithm: string,
-): Promise<VmlinuxDigests & { readonly size: number }> {
-  const digester = new Digester(algorithm);
+  entry: PackageFile,
+): Promise<MemberDigests & { readonly size: number }> {
+  const digester = new Digester(entry);
   const file = await open(path);
   try {
     let [current, next] = [Buffer.allocUnsafe(PIECE), Buffer.allocUnsafe(PIECE)];
@@ -94,4 +97,21 @@ export async function digestVmlinux(
     await file.close();
   }
   return { size: digester.size, ...digester.digests() };
+}
+
+/** Whether the header's digest proves the file. MD5, as rpm had it before 4.14, and SHA-1 prove nothing any more. */
+export function isStrong({ digest }: PackageFile): boolean {
+  return digest !== undefined && !['md5', 'sha1'].includes(digest.algorithm);
+}
+
+/**
+ * Throws `corrupt-package` for a file with another digest than the header has for it.
+ * @param name of the file, for the message
+ */
+export function expectDigest(name: string, { digest }: PackageFile, stated: string): void {
+  if (digest === undefined || digest.hex === stated) return;
+  throw new Failure(
+    'corrupt-package',
+    `${name} has the ${digest.algorithm} ${stated}, but the header promises ${digest.hex}.`,
+  );
 }
