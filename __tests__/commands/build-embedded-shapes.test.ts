@@ -2,18 +2,13 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseRecord } from '../../src/archive/parse-record.ts';
 import { unpackBtf } from '../../src/btf/tarball.ts';
-import { build } from '../../src/commands/build.ts';
-import type { Values } from '../../src/commands/command.ts';
-import { readOptions } from '../../src/commands/values.ts';
-import { systemClock } from '../../src/platform/clock.ts';
 import { builtInSource } from '../../src/sources/choose.ts';
 import { bzImage, elfKernel, withSize } from '../boot-image/made.ts';
 import { EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
 import { run } from '../rpm/programs.ts';
-import { runCommand } from '../schemas.ts';
 import { buildKernelRpm } from '../tree/kernel-rpm.ts';
-import { fastPlatform } from '../tree/platform.ts';
 import { serveTree } from '../tree/server.ts';
+import { buildDistribution } from './build-distribution.ts';
 
 const folder = temporaryFolder();
 const btf = paholeBtf(folder, EVERY_KIND);
@@ -89,23 +84,6 @@ const SHAPES: readonly Shape[] = [
   },
 ];
 
-async function buildAll(shape: Shape, method: string, mirror: string, output: string) {
-  const given = {
-    distribution: [shape.source],
-    method: [method],
-    mirror: [mirror],
-    output: [output],
-    cache: ['none'],
-    pahole: ['system'],
-    xz: ['system'],
-    minimumTypes: ['1'],
-    signature: ['off'],
-    ...(shape.file === undefined ? {} : { sources: [shape.file] }),
-  };
-  const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
-  return runCommand(build, fastPlatform({ clock: systemClock }), options);
-}
-
 test.each(SHAPES)(
   '$source: the BTF of $rpm in $at comes out of its boot image, by --method embedded and by auto',
   async (shape) => {
@@ -122,7 +100,10 @@ test.each(SHAPES)(
     await using server = await serveTree(mirror);
     for (const method of ['embedded', 'auto']) {
       const output = join(folder, `${uname}-${method}`);
-      const { status, text } = await buildAll(shape, method, server.url, output);
+      const { status, text } = await buildDistribution(shape.source, server.url, output, {
+        method: [method],
+        ...(shape.file === undefined ? {} : { sources: [shape.file] }),
+      });
       expect(text).toContain('1 built');
       expect(status).toBe(0);
       const tarball = readFileSync(join(output, `${shape.tarball}.btf.tar.xz`));

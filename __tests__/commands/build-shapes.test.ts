@@ -2,18 +2,13 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseRecord } from '../../src/archive/parse-record.ts';
-import { build } from '../../src/commands/build.ts';
-import type { Values } from '../../src/commands/command.ts';
-import { readOptions } from '../../src/commands/values.ts';
-import { systemClock } from '../../src/platform/clock.ts';
 import { builtInSource } from '../../src/sources/choose.ts';
 import { temporaryFolder } from '../btf/made.ts';
 import { run } from '../rpm/programs.ts';
-import { runCommand } from '../schemas.ts';
 import { DISTRIBUTION_SHAPES } from '../tree/distributions.ts';
 import { buildKernelRpm } from '../tree/kernel-rpm.ts';
-import { fastPlatform } from '../tree/platform.ts';
 import { serveTree } from '../tree/server.ts';
+import { buildDistribution } from './build-distribution.ts';
 
 const folder = temporaryFolder();
 const sources = join(import.meta.dirname, '..', '..', 'sources');
@@ -25,27 +20,6 @@ const FEDORA = {
   release: '200.fc44',
   vmlinux: '/usr/lib/debug/lib/modules/6.17.4-200.fc44.x86_64/vmlinux',
 };
-
-async function buildAll(
-  distribution: string,
-  mirror: string,
-  output: string,
-  files: string[] = [],
-) {
-  const given = {
-    distribution: [distribution],
-    mirror: [mirror],
-    output: [output],
-    cache: ['none'],
-    pahole: ['system'],
-    xz: ['system'],
-    minimumTypes: ['1'],
-    signature: ['off'],
-    ...(files.length > 0 ? { sources: files } : {}),
-  };
-  const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
-  return runCommand(build, fastPlatform({ clock: systemClock }), options);
-}
 
 test.each(Object.entries(DISTRIBUTION_SHAPES))(
   'a kernel in a tree of the shape of %s is built, with the right path and record',
@@ -63,8 +37,8 @@ test.each(Object.entries(DISTRIBUTION_SHAPES))(
     if (!isFlat) run('createrepo_c', ['--quiet', '--no-database', place]);
     await using server = await serveTree(mirror);
     const output = join(folder, `${key}-btf`);
-    const own = isConfirmed === 'confirmed' ? [] : [join(sources, `${key}.yaml`)];
-    const { status, text } = await buildAll(key, server.url, output, own);
+    const own = isConfirmed === 'confirmed' ? {} : { sources: [join(sources, `${key}.yaml`)] };
+    const { status, text } = await buildDistribution(key, server.url, output, own);
     expect(text).toContain('1 built');
     expect(status).toBe(0);
     expect(existsSync(join(output, `${shape.tarball}.btf.tar.xz`))).toBe(true);
@@ -99,7 +73,7 @@ test('a package that two repositories list with other bytes is built from the on
   writeFileSync(first, bytes);
   await using server = await serveTree(mirror);
   const output = join(folder, 'twice-btf');
-  const { status } = await buildAll('fedora', server.url, output);
+  const { status } = await buildDistribution('fedora', server.url, output);
   expect(status).toBe(0);
   const record = JSON.parse(readFileSync(join(output, 'records', `${uname}.json`), 'utf8'));
   const sha256 = createHash('sha256').update(readFileSync(second)).digest('hex');
@@ -128,7 +102,9 @@ flavours:
   );
   await using server = await serveTree(mirror);
   const output = join(folder, 'packed-btf');
-  const { status, text } = await buildAll('packed', server.url, output, [description]);
+  const { status, text } = await buildDistribution('packed', server.url, output, {
+    sources: [description],
+  });
   expect(text).toContain('1 built');
   expect(status).toBe(0);
   const record = JSON.parse(readFileSync(join(output, 'records', `${uname}.json`), 'utf8'));

@@ -11,6 +11,7 @@ import { fastClock } from '../download/conditions.ts';
 import { fastPlatform } from '../tree/platform.ts';
 import { makeRepository } from '../tree/repository.ts';
 import { serveTree } from '../tree/server.ts';
+import { queryOf } from './query.ts';
 
 const folders = Array.from({ length: 3 }, () => mkdtempSync(join(tmpdir(), 'btfhub-discover-')));
 const [root = '', cacheFolder = '', spare = ''] = folders;
@@ -49,17 +50,7 @@ for (const variant of ['rva20', 'rva23']) {
 makeRepository(join(root, 'openEuler-preview/update/x86_64'), [kernel('999.oe')]);
 
 async function find(changes: Partial<KernelQuery>) {
-  const query: KernelQuery = {
-    source: OPENEULER,
-    mirrors: [],
-    releases: [],
-    arches: [],
-    kernels: [],
-    flavours: [],
-    method: 'auto',
-    cache: noCache,
-    ...changes,
-  };
+  const query = queryOf({ source: OPENEULER, ...changes });
   // Time does not pass so fast that a busy machine looks like a silent mirror.
   return findKernels(fastPlatform({ clock: fastClock(10) }), query, silent);
 }

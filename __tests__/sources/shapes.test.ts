@@ -15,7 +15,6 @@ import { join } from 'node:path';
 import { Failure } from '../../src/failure.ts';
 import { type Clock, systemClock } from '../../src/platform/clock.ts';
 import { silent } from '../../src/report/progress.ts';
-import { noCache } from '../../src/rpmmd/cache.ts';
 import { findKernels, type KernelQuery } from '../../src/sources/discover.ts';
 import { parseMirrorList } from '../../src/sources/mirror-list.ts';
 import { parseSource, type Source } from '../../src/sources/source.ts';
@@ -25,6 +24,7 @@ import { fastPlatform } from '../tree/platform.ts';
 import { makeRepository } from '../tree/repository.ts';
 import { type TinyRpm, tinyRpm } from '../tree/rpm-file.ts';
 import { serveTree } from '../tree/server.ts';
+import { queryOf } from './query.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'btfhub-shapes-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -69,17 +69,7 @@ async function find(
   changes: Partial<KernelQuery> = {},
   clock: Clock = systemClock,
 ) {
-  const query: KernelQuery = {
-    source: what,
-    mirrors,
-    releases: [],
-    arches: [],
-    kernels: [],
-    flavours: [],
-    method: 'auto',
-    cache: noCache,
-    ...changes,
-  };
+  const query = queryOf({ source: what, mirrors, ...changes });
   return findKernels(fastPlatform({ clock }), query, silent);
 }
 
